@@ -1,0 +1,11 @@
+/* Time.  Deadlines are absolute, in ms of the monotonic clock. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_ms(void);   /* CLOCK_MONOTONIC */
+uint64_t clock_ns(void);   /* CLOCK_MONOTONIC */
+int64_t clock_wall_s(void); /* CLOCK_REALTIME, seconds since the epoch */
+
+#endif

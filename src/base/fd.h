@@ -1,0 +1,27 @@
+/* Descriptors: a field holds a live one or -1. */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Closes *fd unless it is -1, stores -1, keeps errno. */
+void fd_close(int *fd);
+
+/* Moves a descriptor out: returns *fd and stores -1. */
+int fd_take(int *fd);
+
+/* Sets or clears O_NONBLOCK.  0 or -errno. */
+int fd_set_nonblock(int fd, int on);
+
+/* read/write/pread all of len, looping over short counts and EINTR.
+ * Return the count (less than len only at end of file), or -errno. */
+ssize_t fd_read_full(int fd, void *buf, size_t len);
+ssize_t fd_write_full(int fd, const void *buf, size_t len);
+ssize_t fd_pread_full(int fd, void *buf, size_t len, off_t off);
+
+/* Writes decimal numbers of this process's open descriptors; for self-checks
+ * and tests.  Returns how many are open, or -errno. */
+int fd_count_open(void);
+
+#endif

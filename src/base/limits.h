@@ -1,0 +1,39 @@
+/* Every limit of netpan, in one table.  netpand(8) and netpan(1) list it. */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+/* X(name, value, unit, meaning) */
+#define LIMIT_TABLE(X)                                                        \
+	/* names */                                                           \
+	X(SEG_BYTES, 255, "bytes", "one name (one path segment)")             \
+	X(PATH_BYTES, 4095, "bytes", "a path, with a slash between segments") \
+	X(PATH_SEGS, 128, "segments", "the depth of a path")                  \
+	/* train */                                                           \
+	X(TRAIN_REQUEST_BYTES, 16384, "bytes", "a train request's payload")   \
+	X(TRAIN_DATA_BYTES, 4194304, "bytes", "one train data frame")         \
+	X(TRAIN_TEXT_BYTES, 512, "bytes", "the sentence of an error frame")   \
+	X(PUSH_DATA_BYTES, 1000, "bytes", "one push frame")                   \
+	/* server */                                                          \
+	X(WORKERS, 256, "processes", "workers of one netpand")                \
+	X(SLOTS, 65536, "connections", "connections of one worker")           \
+	X(QUEUE, 65536, "connections", "clients waiting in the master")       \
+	X(LISTENERS, 64, "sockets", "listening addresses")                    \
+	X(HELPERS, 64, "threads", "disk threads of one worker")               \
+	X(WALKS, 64, "walks", "folder walks at once in one worker")           \
+	X(DIR_PAGE, 1024, "names", "names of a folder held sorted at once")   \
+	X(HELLO_MS, 5000, "ms", "from accept to a whole hello")               \
+	X(REQUEST_MS, 10000, "ms", "from a request's first byte to its last") \
+	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \
+	X(RATE_WINDOW_MS, 60000, "ms", "over which the minimum rate is held") \
+	X(MIN_RATE, 1024, "bytes/s", "a reader's minimum rate")               \
+	/* client */                                                          \
+	X(JOBS, 64, "connections", "connections of one netpan get -r")        \
+	X(RETRIES, 20, "attempts", "in a row without one new byte")
+
+enum {
+#define LIMIT_ENUM(name, value, unit, meaning) LIM_##name = (value),
+	LIMIT_TABLE(LIMIT_ENUM)
+#undef LIMIT_ENUM
+};
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * The served tree.  Holds the root's descriptor and opens everything under
+ * it with openat2(2): beneath the root, through no symlink, no magic link.
+ * Metadata only from an open descriptor.  Only regular files and folders
+ * exist for a caller; a symlink or a special file is -ENOENT to open.
+ *
+ * Calls that say WAIT may block on a disk and belong on a helper thread.
+ * A store may be used from several threads at once.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "path/path.h"
+
+struct store;
+
+enum store_kind { STORE_FILE, STORE_DIR };
+
+/* What proves that a file is the one it was. */
+struct store_meta {
+	enum store_kind kind;
+	uint32_t mode;	/* permission bits, 0..0777 */
+	uint64_t size;	/* 0 for a folder */
+	int64_t mtime_ns;
+	int64_t ctime_ns;
+	uint64_t ino;
+	uint64_t dev;
+};
+
+/* Same file with the same bytes, as far as stat can tell. */
+bool store_meta_same(const struct store_meta *, const struct store_meta *);
+
+/* Takes root_fd (a directory; O_PATH will not do) on every path.
+ * Returns 0, -ENOTDIR, -ENOMEM. */
+int store_new(struct store **, int root_fd);
+void store_free(struct store *); /* NULL is fine */
+/* A new descriptor of dir for store_new, or -errno: at start-up only, when
+ * the operator's own path is followed as any path is. */
+int store_open_root(const char *dir);
+
+enum store_how {
+	STORE_NOWAIT, /* -EAGAIN when the disk would have to be asked */
+	STORE_WAIT
+};
+
+/*
+ * Opens a regular file for reading.  *fd is the caller's, CLOEXEC.  Returns
+ * 0, -EAGAIN (NOWAIT), -ENOENT (not there, a symlink in the way, a special
+ * file), -EISDIR, -ENOTDIR, -EACCES, -EMFILE, -EIO ...; *fd untouched then.
+ */
+int store_open_file(const struct store *, const struct path *,
+    enum store_how, int *fd, struct store_meta *);
+
+/* The same for a folder; -ENOTDIR for a file. */
+int store_open_dir(const struct store *, const struct path *,
+    enum store_how, int *fd, struct store_meta *);
+
+/* What path names now.  As store_open_file, but for both kinds. */
+int store_stat(const struct store *, const struct path *, enum store_how,
+    struct store_meta *);
+
+/* What is open now.  0 or -errno. */
+int store_fd_meta(int fd, struct store_meta *);
+
+/* ---- folders: read by name, in byte order, in bounded memory ---- */
+
+struct store_entry {
+	char name[LIM_SEG_BYTES + 1];
+	uint8_t name_len;
+	struct store_meta meta;
+};
+
+/* Entries met but not served, by why. */
+struct store_skipped {
+	uint64_t links;
+	uint64_t special;
+	uint64_t unreadable; /* could not be looked at, or has no valid path */
+};
+
+/*
+ * A page of a folder: up to LIM_DIR_PAGE names, the smallest that are greater
+ * than the one it was asked from.  One pass over the folder, whatever its
+ * size, with a bounded heap.
+ */
+struct store_page;
+struct store_page *store_page_new(void); /* NULL: no memory */
+void store_page_free(struct store_page *);
+
+/*
+ * WAIT.  Fills the page with names after `after` ("" for the first page) of
+ * the folder dir_fd (its position is moved).  count_skipped may be NULL;
+ * entries that are not served are added to it over the whole folder, so ask
+ * with it once a folder.  The reserved name is never there at the root (nor
+ * anywhere).  Returns how many names, 0 when there are none after, -errno.
+ */
+int store_page_read(struct store_page *, int dir_fd, const char *after,
+    struct store_skipped *count_skipped);
+/* Is there more after this page? */
+bool store_page_has_more(const struct store_page *);
+/* Name i of the page, in order; valid until it is read again. */
+const char *store_page_name(const struct store_page *, int i);
+int store_page_count(const struct store_page *);
+
+/* WAIT.  Looks at one leaf name of a folder: 0, -ENOENT (gone, or not
+ * served), -errno. */
+int store_look(int dir_fd, const char *name, struct store_meta *);
+
+/* ---- a walk over a tree, in path_cmp order ---- */
+
+struct store_walk;
+
+/*
+ * WAIT.  Begins at root's entries; those from `from` (inclusive; no segments:
+ * the first) until `until` (exclusive; no segments: the last), both relative
+ * to root.  With depth 1 folders are entries and not entered; 0 means no
+ * bound but LIM_PATH_SEGS.  store must live as long.  Returns 0, -ENOENT,
+ * -ENOTDIR, -ENOMEM, -errno.
+ */
+int store_walk_new(struct store_walk **, const struct store *,
+    const struct path *root, const struct path *from,
+    const struct path *until, unsigned depth);
+void store_walk_free(struct store_walk *); /* NULL is fine */
+
+/*
+ * WAIT.  The next entry: its path relative to root (the walk's, valid until
+ * the next call) and its meta.  Returns 1, 0 at the end, -errno when root
+ * itself cannot be read.  A folder within that cannot be read is counted as
+ * unreadable and passed over; one that vanishes is passed over.
+ * fd may be NULL; else for a file *fd is opened for reading (the caller's),
+ * or -1 when that failed, with *open_error = -errno.
+ */
+int store_walk_next(struct store_walk *, const struct path **,
+    struct store_meta *, int *fd, int *open_error);
+
+const struct store_skipped *store_walk_skipped(const struct store_walk *);
+/* Did the walk end at until rather than at the tree's end? */
+bool store_walk_has_more(const struct store_walk *);
+
+/* ---- bytes ---- */
+
+/*
+ * Are all pages of [off, off+len) of the file in memory, so that sending them
+ * will not wait for a disk?  A guess that is right nearly always (cachestat,
+ * else preadv2 with RWF_NOWAIT).
+ */
+bool store_is_resident(int fd, uint64_t off, uint64_t len);
+
+/* WAIT.  Brings them there.  0 or -errno. */
+int store_fetch(int fd, uint64_t off, uint64_t len);
+
+/* ---- digests ---- */
+
+#define STORE_SHA256_SIZE 32
+
+/*
+ * The SHA-256 kept for this file, if it was computed of these very bytes as
+ * far as size, mtime and inode tell.  Kept in the extended attribute
+ * user.netpan.sha256, and in memory where the file system or its rights allow
+ * none.  Returns 0, -ENODATA (none, or of other bytes).
+ */
+int store_digest_cached(struct store *, int fd, const struct store_meta *,
+    uint8_t out[STORE_SHA256_SIZE]);
+
+/*
+ * WAIT, long.  Computes it by reading the file; stop may be set by another
+ * thread to end early (-ECANCELED).  Keeps it when the file has been the same
+ * from meta's look until after the last byte, and its mtime is not so recent
+ * that a change could hide behind it.  Returns 0, -ESTALE (it changed while
+ * read), -ECANCELED, -EIO ...
+ */
+int store_digest_compute(struct store *, int fd, const struct store_meta *,
+    const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE]);
+
+#endif
