@@ -22,13 +22,14 @@ struct buf {
 void buf_init(struct buf *, void *mem, size_t cap);
 void buf_reset(struct buf *);
 
-size_t buf_len(const struct buf *);	       /* bytes in use */
-size_t buf_room(const struct buf *);	       /* bytes free at the tail */
+size_t buf_len(const struct buf *); /* bytes in use */
+size_t buf_room(const struct buf *); /* bytes free at the tail */
 const unsigned char *buf_head(const struct buf *); /* valid until changed */
 unsigned char *buf_tail(struct buf *);
 
-void buf_compact(struct buf *);	       /* moves what is in use to the front */
-void buf_drop(struct buf *, size_t n);  /* n <= buf_len */
+void buf_compact(struct buf *); /* moves what is in use to the front */
+/* n <= buf_len.  A buf that is empty then has all of cap as room again. */
+void buf_drop(struct buf *, size_t n);
 void buf_added(struct buf *, size_t n); /* n <= buf_room: written at tail */
 
 /* Append at the tail.  0, or -ENOBUFS and nothing is changed. */

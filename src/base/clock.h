@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-uint64_t clock_ms(void);   /* CLOCK_MONOTONIC */
-uint64_t clock_ns(void);   /* CLOCK_MONOTONIC */
+uint64_t clock_ms(void); /* CLOCK_MONOTONIC */
+uint64_t clock_ns(void); /* CLOCK_MONOTONIC */
 int64_t clock_wall_s(void); /* CLOCK_REALTIME, seconds since the epoch */
 
 #endif

@@ -20,8 +20,8 @@ ssize_t fd_read_full(int fd, void *buf, size_t len);
 ssize_t fd_write_full(int fd, const void *buf, size_t len);
 ssize_t fd_pread_full(int fd, void *buf, size_t len, off_t off);
 
-/* Writes decimal numbers of this process's open descriptors; for self-checks
- * and tests.  Returns how many are open, or -errno. */
+/* How many descriptors this process has open, or -errno; for self-checks and
+ * tests. */
 int fd_count_open(void);
 
 #endif

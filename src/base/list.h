@@ -11,7 +11,7 @@ struct link {
 };
 
 /* The struct that holds the link l as its member. */
-#define link_entry(l, type, member)                                           \
+#define link_entry(l, type, member) \
 	((type *)(void *)((char *)(l)-offsetof(type, member)))
 
 static inline void
@@ -43,6 +43,19 @@ link_remove(struct link *l)
 	l->prev->next = l->next;
 	l->next->prev = l->prev;
 	link_init(l);
+}
+
+/* Moves everything in from to the end of head; from is empty then. */
+static inline void
+link_move_all(struct link *head, struct link *from)
+{
+	if (!link_is_linked(from))
+		return;
+	from->next->prev = head->prev;
+	head->prev->next = from->next;
+	from->prev->next = head;
+	head->prev = from->prev;
+	link_init(from);
 }
 
 #endif

@@ -22,8 +22,10 @@ struct timer {
 
 struct timer_wheel {
 	struct link slot[TIMER_SLOTS];
+	uint64_t used[TIMER_SLOTS / 64]; /* a bit for each non-empty slot */
+	struct link due; /* taken out of the slots, not yet given */
 	uint64_t tick; /* all ticks before this have been run */
-	unsigned count;
+	unsigned count; /* timers that are set */
 };
 
 void timer_wheel_init(struct timer_wheel *, uint64_t now_ms);
@@ -35,7 +37,8 @@ void timer_set(struct timer_wheel *, struct timer *, uint64_t due_ms);
 /* Fine when it is not set. */
 void timer_clear(struct timer_wheel *, struct timer *);
 
-/* Takes out one timer that is due, NULL when none is (any more). */
+/* Takes out one timer that is due, those of an earlier tick first; NULL when
+ * none is (any more). */
 struct timer *timer_next_due(struct timer_wheel *, uint64_t now_ms);
 
 /* For epoll_wait: ms until something may be due, -1 when nothing is set.

@@ -17,16 +17,16 @@
 
 enum path_result {
 	PATH_OK,
-	PATH_EMPTY,    /* an empty segment ("a//b") */
-	PATH_DOTS,     /* "." or ".." */
-	PATH_SLASH,    /* a slash inside a segment */
-	PATH_NUL,      /* a NUL inside a segment */
-	PATH_CONTROL,  /* a control byte (0x01-0x1f, 0x7f) in a URL */
-	PATH_ESCAPE,   /* a % without two hex digits after it */
+	PATH_EMPTY, /* an empty segment ("a//b") */
+	PATH_DOTS, /* "." or ".." */
+	PATH_SLASH, /* a slash inside a segment */
+	PATH_NUL, /* a NUL inside a segment */
+	PATH_CONTROL, /* a control byte (0x01-0x1f, 0x7f) in a URL */
+	PATH_ESCAPE, /* a % without two hex digits after it */
 	PATH_NO_SLASH, /* a URL path that does not begin with a slash */
 	PATH_SEG_LONG, /* over LIM_SEG_BYTES */
-	PATH_LONG,     /* over LIM_PATH_BYTES */
-	PATH_DEEP,     /* over LIM_PATH_SEGS */
+	PATH_LONG, /* over LIM_PATH_BYTES */
+	PATH_DEEP, /* over LIM_PATH_SEGS */
 	PATH_RESERVED, /* a segment is PATH_RESERVED_NAME */
 	PATH_RESULTS
 };
@@ -36,7 +36,7 @@ const char *path_result_text(enum path_result);
 
 /* Read the fields through the functions below. */
 struct path {
-	uint16_t n;   /* segments; 0 is the root of the served tree */
+	uint16_t n; /* segments; 0 is the root of the served tree */
 	uint16_t len; /* bytes in use, without the last NUL */
 	bool wants_dir; /* ended in a slash: must name a directory */
 	uint16_t start[LIM_PATH_SEGS];
@@ -48,11 +48,13 @@ void path_init(struct path *); /* the root */
 /* May this be one segment?  Any bytes are looked at, len of them. */
 enum path_result path_check_segment(const void *seg, size_t len);
 
-/* Appends a segment; on anything but PATH_OK the path is as before. */
+/* Appends a segment; on anything but PATH_OK the path is as before.  Neither
+ * wants a folder afterwards. */
 enum path_result path_push(struct path *, const void *seg, size_t len);
 void path_pop(struct path *); /* at least one segment */
 
-/* Appends all segments of b. */
+/* Appends all segments of b, which decides then whether a folder is wanted; on
+ * anything but PATH_OK the path is as before. */
 enum path_result path_append(struct path *, const struct path *b);
 
 /*
@@ -62,7 +64,8 @@ enum path_result path_append(struct path *, const struct path *b);
 enum path_result path_from_url(struct path *, const char *url, size_t len);
 
 /* The reverse: a leading slash, every byte outside RFC 3986's unreserved set
- * escaped.  Returns the length, or -ENOBUFS.  Ends with NUL. */
+ * escaped; a last slash with wants_dir.  Returns the length, or -ENOBUFS.  Ends
+ * with NUL. */
 long path_to_url(const struct path *, char *out, size_t cap);
 
 /*

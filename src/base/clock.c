@@ -1,0 +1,28 @@
+#include <time.h>
+
+#include "base/clock.h"
+
+uint64_t
+clock_ms(void)
+{
+	return clock_ns() / 1000000;
+}
+
+uint64_t
+clock_ns(void)
+{
+	struct timespec ts;
+
+	/* Cannot fail: the clock exists and ts is ours. */
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+int64_t
+clock_wall_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec;
+}
