@@ -25,17 +25,25 @@ struct store_meta {
 	enum store_kind kind;
 	uint32_t mode;	/* permission bits, 0..0777 */
 	uint64_t size;	/* 0 for a folder */
-	int64_t mtime_ns;
+	int64_t mtime_ns; /* the nearest that fits, as ctime_ns */
 	int64_t ctime_ns;
 	uint64_t ino;
 	uint64_t dev;
 };
 
-/* Same file with the same bytes, as far as stat can tell. */
+/*
+ * Same file with the same bytes, as far as kind, dev, ino, size and mtime
+ * tell.  Not ctime: keeping a digest moves it, as chmod does.  Who must not
+ * miss a change whose author put mtime back compares ctime_ns too.
+ */
 bool store_meta_same(const struct store_meta *, const struct store_meta *);
 
-/* Takes root_fd (a directory; O_PATH will not do) on every path.
- * Returns 0, -ENOTDIR, -ENOMEM. */
+/*
+ * Takes root_fd on every path.  To be called before a sandbox closes the file
+ * system: OpenSSL reads its configuration here.  Returns 0, -ENOTDIR, -EBADF
+ * (O_PATH will not do), -ENOSYS (openat2 is missing or filtered; there is no
+ * other way in), -ENOTSUP (OpenSSL has no SHA-256), -ENOMEM.
+ */
 int store_new(struct store **, int root_fd);
 void store_free(struct store *); /* NULL is fine */
 /* A new descriptor of dir for store_new, or -errno: at start-up only, when
@@ -43,14 +51,18 @@ void store_free(struct store *); /* NULL is fine */
 int store_open_root(const char *dir);
 
 enum store_how {
-	STORE_NOWAIT, /* -EAGAIN when the disk would have to be asked */
+	/* -EAGAIN when the disk would have to be asked; always so where the
+	 * root is on a network or a FUSE file system */
+	STORE_NOWAIT,
 	STORE_WAIT
 };
 
 /*
  * Opens a regular file for reading.  *fd is the caller's, CLOEXEC.  Returns
- * 0, -EAGAIN (NOWAIT), -ENOENT (not there, a symlink in the way, a special
- * file), -EISDIR, -ENOTDIR, -EACCES, -EMFILE, -EIO ...; *fd untouched then.
+ * 0, -EAGAIN (only NOWAIT), -ENOENT (not there, a symlink in the way, a
+ * special file), -EISDIR, -ENOTDIR (also when path wants a folder), -EACCES,
+ * -EBUSY (leased to a process that does not let go), -EMFILE, -EIO ...; *fd
+ * and *meta are untouched then.
  */
 int store_open_file(const struct store *, const struct path *,
     enum store_how, int *fd, struct store_meta *);
@@ -59,7 +71,8 @@ int store_open_file(const struct store *, const struct path *,
 int store_open_dir(const struct store *, const struct path *,
     enum store_how, int *fd, struct store_meta *);
 
-/* What path names now.  As store_open_file, but for both kinds. */
+/* What path names now.  As store_open_file, but for both kinds, and no right
+ * to the file itself is needed. */
 int store_stat(const struct store *, const struct path *, enum store_how,
     struct store_meta *);
 
@@ -84,7 +97,8 @@ struct store_skipped {
 /*
  * A page of a folder: up to LIM_DIR_PAGE names, the smallest that are greater
  * than the one it was asked from.  One pass over the folder, whatever its
- * size, with a bounded heap.
+ * size, with a bounded heap: a folder of n names costs n / LIM_DIR_PAGE
+ * passes to read whole.
  */
 struct store_page;
 struct store_page *store_page_new(void); /* NULL: no memory */
@@ -94,12 +108,14 @@ void store_page_free(struct store_page *);
  * WAIT.  Fills the page with names after `after` ("" for the first page) of
  * the folder dir_fd (its position is moved).  count_skipped may be NULL;
  * entries that are not served are added to it over the whole folder, so ask
- * with it once a folder.  The reserved name is never there at the root (nor
- * anywhere).  Returns how many names, 0 when there are none after, -errno.
+ * with it once a folder.  The reserved name is never there, and not counted.
+ * Names that stay are neither missed nor doubled from page to page, whatever
+ * is made and removed meanwhile.  Returns how many names, 0 when there are
+ * none after, -errno (the page is empty, nothing was counted).
  */
 int store_page_read(struct store_page *, int dir_fd, const char *after,
     struct store_skipped *count_skipped);
-/* Is there more after this page? */
+/* Was there more after this page? */
 bool store_page_has_more(const struct store_page *);
 /* Name i of the page, in order; valid until it is read again. */
 const char *store_page_name(const struct store_page *, int i);
@@ -128,14 +144,26 @@ void store_walk_free(struct store_walk *); /* NULL is fine */
 /*
  * WAIT.  The next entry: its path relative to root (the walk's, valid until
  * the next call) and its meta.  Returns 1, 0 at the end, -errno when root
- * itself cannot be read.  A folder within that cannot be read is counted as
- * unreadable and passed over; one that vanishes is passed over.
- * fd may be NULL; else for a file *fd is opened for reading (the caller's),
- * or -1 when that failed, with *open_error = -errno.
+ * itself cannot be read or this process lacks something (-EMFILE, -ENFILE,
+ * -ENOMEM); 0 and -errno are final.  A folder within that cannot be read is
+ * counted as unreadable and passed over, as is an entry deeper than
+ * LIM_PATH_SEGS or longer than LIM_PATH_BYTES below the store's root; what
+ * vanishes is passed over.
+ * fd may be NULL, and open_error with it; else for a file *fd is opened for
+ * reading (the caller's), or -1 when that failed, with *open_error = -errno;
+ * -1 and 0 for a folder.
+ * The walk holds one descriptor, for a moment two.
  */
 int store_walk_next(struct store_walk *, const struct path **,
     struct store_meta *, int *fd, int *open_error);
 
+/*
+ * What was passed over so far; valid as long as the walk.  What lies in a
+ * folder is counted by the walk that gives out the folder itself (in root: by
+ * the one without from), not by one that begins further inside.  So when a
+ * tree is cut into stretches that are each walked to the end, their counts
+ * add up to those of the whole.
+ */
 const struct store_skipped *store_walk_skipped(const struct store_walk *);
 /* Did the walk end at until rather than at the tree's end? */
 bool store_walk_has_more(const struct store_walk *);
@@ -145,11 +173,13 @@ bool store_walk_has_more(const struct store_walk *);
 /*
  * Are all pages of [off, off+len) of the file in memory, so that sending them
  * will not wait for a disk?  A guess that is right nearly always (cachestat,
- * else preadv2 with RWF_NOWAIT).
+ * else preadv2 with RWF_NOWAIT).  False where it cannot be told: after
+ * store_fetch send without asking again.
  */
 bool store_is_resident(int fd, uint64_t off, uint64_t len);
 
-/* WAIT.  Brings them there.  0 or -errno. */
+/* WAIT.  Brings them there; pages behind the end of the file are no error.
+ * 0 or -errno. */
 int store_fetch(int fd, uint64_t off, uint64_t len);
 
 /* ---- digests ---- */
@@ -159,8 +189,9 @@ int store_fetch(int fd, uint64_t off, uint64_t len);
 /*
  * The SHA-256 kept for this file, if it was computed of these very bytes as
  * far as size, mtime and inode tell.  Kept in the extended attribute
- * user.netpan.sha256, and in memory where the file system or its rights allow
- * none.  Returns 0, -ENODATA (none, or of other bytes).
+ * user.netpan.sha256, and in memory (for the last few thousand files; there
+ * ctime must agree too) where the file system or its rights allow none.
+ * Returns 0, -ENODATA (none, or of other bytes).
  */
 int store_digest_cached(struct store *, int fd, const struct store_meta *,
     uint8_t out[STORE_SHA256_SIZE]);
@@ -168,9 +199,10 @@ int store_digest_cached(struct store *, int fd, const struct store_meta *,
 /*
  * WAIT, long.  Computes it by reading the file; stop may be set by another
  * thread to end early (-ECANCELED).  Keeps it when the file has been the same
- * from meta's look until after the last byte, and its mtime is not so recent
- * that a change could hide behind it.  Returns 0, -ESTALE (it changed while
- * read), -ECANCELED, -EIO ...
+ * from meta's look until after the last byte, ctime too, and its mtime is not
+ * so recent (2 s) that a change could hide behind it.  Keeping it moves the
+ * file's ctime.  stop may be NULL.  Returns 0, -ESTALE (it is not as meta
+ * says, or changed while read), -ECANCELED, -EISDIR, -EIO ...
  */
 int store_digest_compute(struct store *, int fd, const struct store_meta *,
     const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE]);
