@@ -1,0 +1,258 @@
+/*
+ * A worker's connection over a socketpair: whatever a client sends, in
+ * whatever pieces, and however slowly it reads, what comes back is a sequence
+ * of whole, valid frames, and nothing is left behind.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "server/conn.h"
+#include "server/door.h"
+#include "server/train_answer.h"
+#include "server/worker.h"
+#include "store/store.h"
+#include "train/train.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* ---- the neighbours: jobs run at once, and come back at the next reap ---- */
+
+struct helpers {
+	struct link ran;
+};
+
+static struct helpers the_helpers;
+static unsigned n_released;
+
+void
+helpers_submit(struct helpers *h, struct job *j)
+{
+	j->is_out = true;
+	j->run(j);
+	link_init(&j->link);
+	link_add_last(&h->ran, &j->link);
+}
+
+void
+helpers_reap(struct helpers *h)
+{
+	while (link_is_linked(&h->ran)) {
+		struct job *j = link_entry(h->ran.next, struct job, link);
+
+		link_remove(&j->link);
+		j->is_out = false;
+		j->done(j);
+	}
+}
+
+void
+worker_release(struct worker *w, struct conn *c)
+{
+	(void)w;
+	(void)c;
+	n_released++;
+}
+
+/* ---- the world: one worker with a small tree ---- */
+
+static struct worker worker;
+static struct conn conn;
+
+static void
+make_file(const char *name, size_t size)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	char piece[4096];
+
+	if (fd == -1)
+		abort();
+	memset(piece, 'n', sizeof(piece));
+	for (; size > 0; size -= size < sizeof(piece) ? size : sizeof(piece))
+		if (write(fd, piece,
+			size < sizeof(piece) ? size : sizeof(piece)) == -1)
+			abort();
+	close(fd);
+}
+
+static void
+make_world(void)
+{
+	char dir[] = "/tmp/netpan-fuzz-XXXXXX";
+	struct worker *w = &worker;
+	char here[4096];
+	int r;
+
+	if (getcwd(here, sizeof(here)) == NULL || mkdtemp(dir) == NULL ||
+	    chdir(dir) == -1)
+		abort();
+	make_file("a", 0);
+	make_file("b", 11);
+	mkdir("d", 0755);
+	make_file("d/big", 300000);
+	make_file("d/small", 5000);
+	mkdir("d/e", 0755);
+	r = symlink("/etc", "link");
+	r |= mkfifo("pipe", 0644);
+	r |= store_new(&w->store, store_open_root("."));
+	r |= chdir(here);
+	if (r != 0)
+		abort();
+	log_open("fuzz", LOG_ERROR);
+	link_init(&the_helpers.ran);
+	w->helpers = &the_helpers;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->config = (struct wire_config){
+		.hello_ms = LIM_HELLO_MS,
+		.request_ms = LIM_REQUEST_MS,
+		.idle_ms = LIM_IDLE_MS,
+		.rate_window_ms = LIM_RATE_WINDOW_MS,
+		.min_rate = LIM_MIN_RATE,
+	};
+	link_init(&w->ready);
+	slab_init(&w->ins, CONN_IN_SIZE, 4);
+	slab_init(&w->outs, CONN_OUT_SIZE, 4);
+	slab_init(&w->answers, answer_size, 4);
+	timer_wheel_init(&w->timers, w->now_ms);
+	w->slots = 1;
+	w->conns = &conn;
+}
+
+/* ---- the client's side: everything that comes must be frames ---- */
+
+struct peer {
+	unsigned char bytes[1 << 20];
+	size_t len;
+	bool saw_hello;
+};
+
+static struct peer peer;
+
+static void
+peer_check(struct peer *p)
+{
+	const unsigned char *at = p->bytes;
+	size_t left = p->len;
+	struct train_frame f;
+	const char *reason;
+	uint8_t version;
+
+	if (!p->saw_hello && left >= TRAIN_HELLO_SIZE) {
+		assert(
+		    train_hello_parse(at, left, &version, &reason) == TRAIN_OK);
+		at += TRAIN_HELLO_SIZE;
+		left -= TRAIN_HELLO_SIZE;
+		p->saw_hello = true;
+	}
+	while (p->saw_hello && left >= TRAIN_HEADER_SIZE) {
+		enum train_result r = train_frame_parse(
+		    at, left, TRAIN_FROM_SERVER, &f, &reason);
+
+		assert(r == TRAIN_OK);
+		if (left - TRAIN_HEADER_SIZE < f.len)
+			break;
+		at += TRAIN_HEADER_SIZE + f.len;
+		left -= TRAIN_HEADER_SIZE + f.len;
+	}
+	memmove(p->bytes, at, left);
+	p->len = left;
+}
+
+/* Reads up to n bytes; false at the end of the stream. */
+static bool
+peer_read(struct peer *p, int fd, size_t n)
+{
+	ssize_t got;
+
+	if (n > sizeof(p->bytes) - p->len)
+		n = sizeof(p->bytes) - p->len;
+	got = recv(fd, p->bytes + p->len, n, MSG_DONTWAIT);
+	if (got > 0)
+		p->len += (size_t)got;
+	peer_check(p);
+	return got > 0 || (got == -1 && errno == EAGAIN);
+}
+
+static void
+turn(struct worker *w)
+{
+	helpers_reap(w->helpers);
+	while (link_is_linked(&w->ready)) {
+		struct conn *c = link_entry(w->ready.next, struct conn, ready);
+
+		link_remove(&c->ready);
+		conn_run(c);
+		helpers_reap(w->helpers);
+	}
+}
+
+/* The first byte is how the rest is cut, and how eagerly answers are read. */
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool made;
+	struct worker *w = &worker;
+	struct fdpool_client client = { .fd = -1 };
+	size_t piece, sip;
+	int fds[2];
+
+	if (!made)
+		make_world();
+	made = true;
+	if (size == 0 || size > 65536)
+		return 0;
+	piece = (size_t)(data[0] & 15) * (data[0] & 15) * 7 + 1;
+	sip = (size_t)(data[0] >> 4) * (data[0] >> 4) * 997 + 64;
+	data++;
+	size--;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+		fds) == -1)
+		abort();
+	client.fd = fds[0];
+	peer.len = 0;
+	peer.saw_hello = false;
+	n_released = 0;
+	conn_open(&conn, w, &client);
+	while (size > 0 && n_released == 0) {
+		size_t n = size < piece ? size : piece;
+		ssize_t sent = send(fds[1], data, n, MSG_NOSIGNAL);
+
+		if (sent > 0) {
+			data += sent;
+			size -= (size_t)sent;
+		}
+		conn_wake(&conn);
+		turn(w);
+		if (!peer_read(&peer, fds[1], sip))
+			break;
+		if (sent <= 0 && errno != EAGAIN)
+			break;
+	}
+	shutdown(fds[1], SHUT_WR);
+	while (n_released == 0) {
+		conn_wake(&conn);
+		turn(w);
+		peer_read(&peer, fds[1], sizeof(peer.bytes));
+	}
+	while (peer_read(&peer, fds[1], sizeof(peer.bytes)))
+		;
+	close(fds[1]);
+
+	assert(n_released == 1);
+	assert(conn.fd == -1 && conn.answer == NULL);
+	assert(w->ins.n_used == 0 && w->outs.n_used == 0);
+	assert(w->answers.n_used == 0 && w->n_walks == 0);
+	assert(!timer_is_set(&conn.timer));
+	return 0;
+}

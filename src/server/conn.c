@@ -1,0 +1,394 @@
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "server/conn.h"
+#include "server/door.h"
+#include "server/worker.h"
+
+static const char *const state_names[] = {
+	[CONN_FREE] = "free",
+	[CONN_HELLO] = "hello",
+	[CONN_IDLE] = "idle",
+	[CONN_REQUEST] = "request",
+	[CONN_ANSWER] = "answer",
+	[CONN_LEAVING] = "leaving",
+	[CONN_CLOSING] = "closing",
+};
+static_assert(sizeof(state_names) / sizeof(state_names[0]) == CONN_STATES,
+    "each state has its name");
+
+/* ---- what a turn ends with ---- */
+static void conn_wait(struct conn *);
+static void conn_close(struct conn *);
+static void conn_finish(struct conn *);
+static enum want conn_leave_step(struct conn *);
+/* ---- deadlines ---- */
+static void conn_set_deadline(struct conn *);
+static bool conn_is_fast_enough(struct conn *);
+/* ---- buffers ---- */
+static int need(struct buf *, struct slab *);
+static void release_if_empty(struct buf *, struct slab *);
+
+void
+conn_open(struct conn *c, struct worker *w, const struct fdpool_client *client)
+{
+	uint32_t number = c->number;
+
+	memset(c, 0, sizeof(*c));
+	c->number = number;
+	c->worker = w;
+	c->fd = client->fd;
+	memcpy(&c->peer, client->tag.bytes, sizeof(c->peer));
+	c->door = c->peer.door == WIRE_DOOR_PUSH ? &door_push : &door_any;
+	link_init(&c->ready);
+	timer_init(&c->timer);
+	conn_set_state(c, CONN_HELLO);
+	conn_wake(c);
+}
+
+void
+conn_wake(struct conn *c)
+{
+	if (c->woken || c->state == CONN_CLOSING || c->state == CONN_FREE)
+		return;
+	c->woken = true;
+	link_add_last(&c->worker->ready, &c->ready);
+}
+
+void
+conn_run(struct conn *c)
+{
+	enum want want;
+
+	c->woken = false;
+	c->turn_left = CONN_TURN_BYTES;
+	want = c->state == CONN_LEAVING ? conn_leave_step(c) : c->door->step(c);
+	if (want == WANT_LEAVE) {
+		conn_set_state(c, CONN_LEAVING);
+		want = conn_leave_step(c);
+	}
+	c->on_disk = want == WANT_DISK;
+	release_if_empty(&c->in, &c->worker->ins);
+	release_if_empty(&c->out, &c->worker->outs);
+	switch (want) {
+	case WANT_READ:
+	case WANT_WRITE:
+		conn_wait(c);
+		break;
+	case WANT_NOTHING:
+	case WANT_TURN:
+		conn_wake(c);
+		break;
+	case WANT_DISK:
+		break;
+	case WANT_LEAVE:
+	case WANT_CLOSE:
+		conn_close(c);
+		break;
+	}
+}
+
+/*
+ * Closing a socket with unread bytes in it resets the connection, and the
+ * reset may overtake the last answer.  So: send, say that no more comes, and
+ * read for a while until the client has hung up.
+ */
+static enum want
+conn_leave_step(struct conn *c)
+{
+	ssize_t n;
+	int r;
+
+	r = conn_flush(c, false);
+	if (r == -EAGAIN)
+		return WANT_WRITE;
+	if (r != 0 || c->at_eof)
+		return WANT_CLOSE;
+	if (!c->is_shut) {
+		shutdown(c->fd, SHUT_WR);
+		c->is_shut = true;
+	}
+	do {
+		buf_reset(&c->in);
+		n = conn_read(c);
+		if (n > 0)
+			c->n_thrown += (uint32_t)n;
+	} while (n > 0 && c->n_thrown < CONN_LINGER_BYTES);
+	buf_reset(&c->in);
+	return n == -EAGAIN ? WANT_READ : WANT_CLOSE;
+}
+
+/*
+ * Each socket is registered once, for both directions and edge-triggered: a
+ * step has always met EAGAIN before it waits, and adding a socket reports
+ * what is ready already.  Those that are done at their first turn never cost
+ * the call.
+ */
+static void
+conn_wait(struct conn *c)
+{
+	struct epoll_event ev = {
+		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.data.ptr = c,
+	};
+
+	if (c->in_epoll)
+		return;
+	if (epoll_ctl(c->worker->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev) == -1) {
+		log_error("%s: epoll_ctl: %s", conn_name(c), strerror(errno));
+		conn_close(c);
+		return;
+	}
+	c->in_epoll = true;
+}
+
+static void
+conn_close(struct conn *c)
+{
+	bool busy;
+
+	fd_close(&c->fd); /* takes it out of epoll as well */
+	link_remove(&c->ready);
+	c->woken = false;
+	conn_set_state(c, CONN_CLOSING);
+	busy = c->door->has_job != NULL && c->door->has_job(c, true);
+	if (!busy)
+		conn_finish(c);
+}
+
+static void
+conn_finish(struct conn *c)
+{
+	if (c->door->closed != NULL)
+		c->door->closed(c);
+	buf_reset(&c->in);
+	buf_reset(&c->out);
+	release_if_empty(&c->in, &c->worker->ins);
+	release_if_empty(&c->out, &c->worker->outs);
+	conn_set_state(c, CONN_FREE);
+	worker_release(c->worker, c);
+}
+
+void
+conn_job_done(struct conn *c)
+{
+	if (c->state != CONN_CLOSING)
+		conn_wake(c);
+	else if (!c->door->has_job(c, true))
+		conn_finish(c);
+}
+
+void
+conn_drain(struct conn *c)
+{
+	if ((c->state == CONN_HELLO || c->state == CONN_IDLE) &&
+	    buf_len(&c->out) == 0)
+		conn_close(c);
+}
+
+void
+conn_set_state(struct conn *c, enum conn_state state)
+{
+	if (c->state == state)
+		return;
+	if (log_level() >= LOG_DEBUG)
+		log_debug("%s: %s -> %s", conn_name(c), state_names[c->state],
+		    state_names[state]);
+	c->state = state;
+	conn_set_deadline(c);
+}
+
+static void
+conn_set_deadline(struct conn *c)
+{
+	const struct wire_config *cf = &c->worker->config;
+	struct timer_wheel *tw = &c->worker->timers;
+	uint64_t now = c->worker->now_ms;
+
+	switch (c->state) {
+	case CONN_HELLO:
+		/* from the accept on, however long it waited for a worker:
+		 * but one that waited has a second to show itself */
+		timer_set(tw, &c->timer,
+		    c->peer.accepted_ms + cf->hello_ms > now + 1000
+			? c->peer.accepted_ms + cf->hello_ms
+			: now + 1000);
+		break;
+	case CONN_IDLE:
+		timer_set(tw, &c->timer, now + cf->idle_ms);
+		break;
+	case CONN_REQUEST:
+	case CONN_LEAVING:
+		timer_set(tw, &c->timer, now + cf->request_ms);
+		break;
+	case CONN_ANSWER:
+		c->window_sent = c->n_sent;
+		timer_set(tw, &c->timer, now + cf->rate_window_ms);
+		break;
+	case CONN_FREE:
+	case CONN_CLOSING:
+	case CONN_STATES:
+		timer_clear(tw, &c->timer);
+		break;
+	}
+}
+
+void
+conn_timed_out(struct conn *c)
+{
+	if (c->state == CONN_ANSWER && conn_is_fast_enough(c)) {
+		conn_set_deadline(c);
+		return;
+	}
+	log_info("worker %u %s closed: too slow in state %s", c->worker->index,
+	    conn_name(c), state_names[c->state]);
+	conn_close(c);
+}
+
+/* While our own disk is what is waited for, the client is not to blame. */
+static bool
+conn_is_fast_enough(struct conn *c)
+{
+	const struct wire_config *cf = &c->worker->config;
+
+	if (c->on_disk)
+		return true;
+	return c->n_sent - c->window_sent >=
+	       (uint64_t)cf->min_rate * cf->rate_window_ms / 1000;
+}
+
+ssize_t
+conn_read(struct conn *c)
+{
+	ssize_t n;
+
+	if (need(&c->in, &c->worker->ins) != 0)
+		return -ENOMEM;
+	buf_compact(&c->in);
+	if (buf_room(&c->in) == 0)
+		return -ENOBUFS;
+	do
+		n = recv(c->fd, buf_tail(&c->in), buf_room(&c->in), 0);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -errno;
+	buf_added(&c->in, (size_t)n);
+	if (n == 0)
+		c->at_eof = true;
+	return n;
+}
+
+int
+conn_need_out(struct conn *c)
+{
+	if (need(&c->out, &c->worker->outs) != 0)
+		return -ENOMEM;
+	if (buf_room(&c->out) < CONN_OUT_SIZE / 2)
+		buf_compact(&c->out);
+	return 0;
+}
+
+int
+conn_flush(struct conn *c, bool more)
+{
+	ssize_t n;
+
+	while (buf_len(&c->out) > 0) {
+		n = send(c->fd, buf_head(&c->out), buf_len(&c->out),
+		    MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -errno;
+		buf_drop(&c->out, (size_t)n);
+		c->n_sent += (uint64_t)n;
+		c->turn_left -= (uint64_t)n < c->turn_left ? (uint32_t)n
+							   : c->turn_left;
+	}
+	release_if_empty(&c->out, &c->worker->outs);
+	return 0;
+}
+
+ssize_t
+conn_sendfile(struct conn *c, int fd, uint64_t *off, uint64_t len)
+{
+	off_t pos = (off_t)*off;
+	ssize_t n;
+
+	if (len > c->turn_left)
+		len = c->turn_left;
+	do
+		n = sendfile(c->fd, fd, &pos, len);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -errno;
+	*off = (uint64_t)pos;
+	c->n_sent += (uint64_t)n;
+	c->turn_left -= (uint32_t)n;
+	return n;
+}
+
+ssize_t
+conn_writev(struct conn *c, const struct iovec *iov, int n_iov)
+{
+	struct msghdr msg = {
+		.msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = (size_t)n_iov,
+	};
+	ssize_t n;
+
+	do
+		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -errno;
+	c->n_sent += (uint64_t)n;
+	c->turn_left -= (uint64_t)n < c->turn_left ? (uint32_t)n : c->turn_left;
+	return n;
+}
+
+const char *
+conn_name(const struct conn *c)
+{
+	static char name[80];
+	char addr[INET6_ADDRSTRLEN] = "local";
+
+	if (c->peer.family != 0)
+		inet_ntop(c->peer.family == 4 ? AF_INET : AF_INET6,
+		    c->peer.addr, addr, sizeof(addr));
+	snprintf(name, sizeof(name), "conn %u %s", c->number, addr);
+	return name;
+}
+
+static int
+need(struct buf *b, struct slab *s)
+{
+	void *mem;
+
+	if (b->mem != NULL)
+		return 0;
+	mem = slab_get(s);
+	if (mem == NULL)
+		return -ENOMEM;
+	buf_init(b, mem, s->size);
+	return 0;
+}
+
+static void
+release_if_empty(struct buf *b, struct slab *s)
+{
+	if (b->mem == NULL || buf_len(b) > 0)
+		return;
+	slab_put(s, b->mem);
+	buf_init(b, NULL, 0);
+}

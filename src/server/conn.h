@@ -1,0 +1,135 @@
+/*
+ * A client's connection in a worker: its socket, its buffers, its deadline,
+ * and the door (protocol) it came through.  A step of the door does one turn
+ * of work and says what it waits for; conn.c turns that into epoll interest
+ * and deadlines.  Closing only marks: the loop frees after the batch.
+ */
+#ifndef SERVER_CONN_H
+#define SERVER_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/timer.h"
+#include "fdpool.h"
+#include "server/helpers.h"
+#include "server/slab.h"
+#include "server/wire.h"
+
+struct conn;
+struct worker;
+
+enum want {
+	WANT_NOTHING, /* go on at once; within a door only */
+	WANT_READ, /* all there is was read: wake me when there is more */
+	WANT_WRITE, /* the socket is full: wake me when there is room */
+	WANT_TURN, /* I could go on, but others are waiting */
+	WANT_DISK, /* a job is out; its done wakes me */
+	WANT_LEAVE, /* send what is in out, then close so that it arrives */
+	WANT_CLOSE
+};
+
+/* In life order. */
+enum conn_state {
+	CONN_FREE,
+	CONN_HELLO, /* has not said what it speaks */
+	CONN_IDLE, /* between requests */
+	CONN_REQUEST, /* part of a request is here */
+	CONN_ANSWER, /* being answered */
+	CONN_LEAVING, /* told the last; its rest is read and thrown away */
+	CONN_CLOSING, /* socket closed; waits for a job to come back */
+	CONN_STATES
+};
+
+/* One protocol.  All are called on the loop. */
+struct door {
+	const char *name;
+	enum want (*step)(struct conn *);
+	/* The connection closes: free what conn->answer points to; no job of
+	 * it is out.  NULL: nothing to do. */
+	void (*closed)(struct conn *);
+	/* Is a job of this connection out?  With stop, those that are shall
+	 * end early.  NULL: the door has no jobs. */
+	bool (*has_job)(struct conn *, bool stop);
+};
+
+struct conn {
+	struct worker *worker;
+	const struct door *door;
+	void *answer; /* the door's own, while it answers; else NULL */
+	int fd;
+	enum conn_state state;
+	bool in_epoll;
+	bool at_eof; /* the client sends no more */
+	bool on_disk; /* its last turn ended with WANT_DISK */
+	bool is_shut; /* was told that no more comes */
+	bool woken; /* linked in the worker's ready list */
+	struct link ready;
+	struct timer timer;
+	struct buf in; /* memory only while bytes are in it */
+	struct buf out;
+	uint64_t n_sent; /* bytes, ever */
+	uint64_t window_sent; /* n_sent when the rate window began */
+	uint32_t n_thrown; /* bytes read while leaving */
+	uint32_t turn_left; /* bytes this turn may still send */
+	uint32_t number; /* in the table, for the log */
+	struct wire_tag peer;
+};
+
+#define CONN_IN_SIZE (LIM_TRAIN_REQUEST_BYTES + 64)
+#define CONN_OUT_SIZE (256 * 1024)
+#define CONN_TURN_BYTES (1024 * 1024)
+#define CONN_LINGER_BYTES (64 * 1024) /* thrown away while leaving */
+
+/* ---- for the worker ---- */
+
+/* Takes client->fd.  The connection is then in the ready list. */
+void conn_open(struct conn *, struct worker *, const struct fdpool_client *);
+void conn_wake(struct conn *);
+/* One turn of its door. */
+void conn_run(struct conn *);
+void conn_timed_out(struct conn *);
+/* The pool drains: idle ones close, others after their answer. */
+void conn_drain(struct conn *);
+
+/* A job of this connection has come back (its is_out is false). */
+void conn_job_done(struct conn *);
+
+/* ---- for the doors ---- */
+
+void conn_set_state(struct conn *, enum conn_state);
+
+/*
+ * Reads what has come into conn->in (which gets memory if it has none).
+ * Returns a count, 0 at the end of what the client sends, -EAGAIN, -ENOBUFS
+ * (in is full), -ENOMEM, or what recv said.
+ */
+ssize_t conn_read(struct conn *);
+
+/* Gives conn->out memory if it has none, and room at its tail: half of it at
+ * least while no more than half is in use.  0 or -ENOMEM. */
+int conn_need_out(struct conn *);
+
+/*
+ * Sends conn->out; more: bytes follow at once.  Returns 0 when all is gone
+ * (out has no memory then), -EAGAIN, or what send said.
+ */
+int conn_flush(struct conn *, bool more);
+
+/*
+ * Sends up to len bytes of fd from *off, which is moved on, and no more than
+ * the turn allows.  Returns the count, 0 at the end of the file, -EAGAIN, or
+ * what sendfile said.
+ */
+ssize_t conn_sendfile(struct conn *, int fd, uint64_t *off, uint64_t len);
+
+/* Sends a gathered message; the count, -EAGAIN, or what sendmsg said. */
+struct iovec;
+ssize_t conn_writev(struct conn *, const struct iovec *, int n);
+
+/* "conn 17 203.0.113.5"; valid until the next call. */
+const char *conn_name(const struct conn *);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * The control socket: a local stream socket on which the master writes its
+ * counts to whoever connects, without reading a byte, and hangs up.
+ */
+#ifndef SERVER_CONTROL_H
+#define SERVER_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fdpool.h"
+
+/*
+ * The default path for a server on this port: $RUNTIME_DIRECTORY, else
+ * $XDG_RUNTIME_DIR, else /run for root, else /tmp/netpan-UID, and
+ * netpand-PORT.sock in it.  0, or -ENAMETOOLONG.
+ */
+int control_default_path(char *out, size_t cap, unsigned port);
+
+/*
+ * Listens at path, mode 0600; a socket left by a dead server is replaced.
+ * 0, -EADDRINUSE (a server answers there), -errno.
+ */
+int control_listen(int *fd, const char *path);
+
+/* Accepts and answers all who wait. */
+void control_answer(int listen_fd, const struct fdpool *, bool draining);
+
+/*
+ * The other side: asks the server at path and prints what it says.  0, or
+ * -errno (-ENOENT, -ECONNREFUSED: nobody is there; -EPROTO: another version).
+ */
+int control_print(const char *path, bool as_json);
+
+#endif

@@ -1,0 +1,24 @@
+/* Listening sockets, from "ADDR:PORT". */
+#ifndef SERVER_LISTEN_H
+#define SERVER_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Binds and listens: non-blocking, CLOEXEC, TCP_NODELAY.  addr is a numeric
+ * IPv4 address or an IPv6 one in brackets, a colon and a port (0: the kernel
+ * chooses).  congestion NULL: the system's default.  *fd is the caller's.
+ * Returns 0, -EINVAL (not of that form), or -errno of socket, bind, listen or
+ * setsockopt (-ENOENT: no such congestion control).
+ */
+int listen_open(int *fd, const char *addr, const char *congestion);
+
+/* Is this text a loopback address?  False too when it is no address. */
+bool listen_is_loopback(const char *addr);
+
+/* "127.0.0.1:8686": where fd really listens.  Returns out. */
+char *listen_name(int fd, char *out, size_t cap);
+unsigned listen_port(int fd);
+
+#endif

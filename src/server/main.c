@@ -1,0 +1,86 @@
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "server/control.h"
+#include "server/master.h"
+#include "server/options.h"
+#include "server/wire.h"
+#include "server/worker.h"
+
+/* Fixed, and in netpand(8). */
+enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2 };
+
+static int
+as_worker(const char *slots)
+{
+	uint64_t n;
+
+	log_open("netpand", LOG_INFO);
+	if (!text_to_u64(slots, 1, LIM_SLOTS, &n))
+		fatalx("%s is for netpand's own use", WIRE_WORKER_FLAG);
+	return worker_main((unsigned)n);
+}
+
+static int
+status(const struct options *o)
+{
+	const char *addr = o->n_listen > 0 ? o->listen[0]
+					   : OPTIONS_LISTEN_DEFAULT;
+	char path[108], host[64];
+	uint16_t port;
+	int r;
+
+	if (o->control != NULL)
+		r = snprintf(path, sizeof(path), "%s", o->control) >=
+			    (int)sizeof(path)
+			? -ENAMETOOLONG
+			: 0;
+	else if (text_host_port(addr, host, sizeof(host), &port))
+		r = control_default_path(path, sizeof(path), port);
+	else
+		r = -EINVAL;
+	if (r == 0)
+		r = control_print(path, o->action == OPTIONS_STATUS_JSON);
+	if (r == 0)
+		return EXIT_OK;
+	fprintf(stderr,
+	    "netpand: no status from %s: %s; is netpand running there?"
+	    " --control or --listen says where\n",
+	    path, strerror(-r));
+	return EXIT_ERROR;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+	char why[256];
+
+	if (argc == 3 && strcmp(argv[1], WIRE_WORKER_FLAG) == 0)
+		return as_worker(argv[2]);
+	if (options_parse(&o, argc, argv, why, sizeof(why)) != 0) {
+		fprintf(stderr,
+		    "netpand: %s; netpand --help shows the options\n", why);
+		return EXIT_USAGE;
+	}
+	log_open("netpand", o.log_level);
+	switch (o.action) {
+	case OPTIONS_HELP:
+		options_print_help();
+		return EXIT_OK;
+	case OPTIONS_VERSION:
+		printf("netpand %s\n", NETPAN_VERSION);
+		return EXIT_OK;
+	case OPTIONS_STATUS_TEXT:
+	case OPTIONS_STATUS_JSON:
+		return status(&o);
+	case OPTIONS_SERVE:
+		break;
+	}
+	return master_main(&o);
+}

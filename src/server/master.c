@@ -1,0 +1,145 @@
+/*
+ * The master.  It never reads a byte from a client, never touches the served
+ * tree after start-up, never waits for a worker and holds no secret: what
+ * comes from outside is parsed by the workers.  Everything that happens is an
+ * event of one epoll: the pool's (its listeners, channels, children and
+ * timers), signals, --status, and the end of a drain.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "fdpool.h"
+#include "server/control.h"
+#include "server/master.h"
+#include "server/start.h"
+
+struct master {
+	struct start start;
+	struct fdpool *pool;
+	int epoll_fd;
+	int signal_fd;
+	int timer_fd; /* the drain's limit */
+	bool draining;
+	bool cut_off; /* the limit has passed, or a second signal came */
+};
+
+static void master_set_up(struct master *, const struct options *);
+static void master_watch(struct master *, int fd);
+static void master_signal(struct master *);
+static void master_drain(struct master *);
+
+int
+master_main(const struct options *o)
+{
+	static struct master m;
+	struct epoll_event ev;
+	int r;
+
+	master_set_up(&m, o);
+	while (!m.cut_off && !(m.draining && fdpool_is_drained(m.pool))) {
+		if (epoll_wait(m.epoll_fd, &ev, 1, -1) == -1) {
+			if (errno == EINTR)
+				continue;
+			fatal("epoll_wait");
+		}
+		if (ev.data.fd == fdpool_fd(m.pool)) {
+			r = fdpool_dispatch(m.pool);
+			if (r != 0)
+				fatalx("the pool failed: %s", strerror(-r));
+		} else if (ev.data.fd == m.signal_fd) {
+			master_signal(&m);
+		} else if (ev.data.fd == m.timer_fd) {
+			log_warn("transfers were cut off: the drain limit has"
+				 " passed");
+			m.cut_off = true;
+		} else {
+			control_answer(m.start.control_fd, m.pool, m.draining);
+		}
+	}
+	fdpool_free(m.pool);
+	start_end(&m.start);
+	log_info("ended");
+	return m.cut_off ? 1 : 0;
+}
+
+static void
+master_set_up(struct master *m, const struct options *o)
+{
+	sigset_t mask;
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	m->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->timer_fd = timerfd_create(
+	    CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	m->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (m->signal_fd == -1 || m->timer_fd == -1 || m->epoll_fd == -1)
+		fatal("start");
+
+	start_open(&m->start, o);
+	r = fdpool_new(&m->pool, &m->start.pool_options);
+	if (r != 0)
+		fatalx("workers cannot be started: %s", strerror(-r));
+	for (unsigned i = 0; i < m->start.n_listeners; i++) {
+		r = fdpool_listen(m->pool, m->start.listener[i].fd,
+		    m->start.listener[i].door);
+		if (r != 0)
+			fatalx("listen: %s", strerror(-r));
+	}
+	master_watch(m, fdpool_fd(m->pool));
+	master_watch(m, m->signal_fd);
+	master_watch(m, m->timer_fd);
+	if (m->start.control_fd != -1)
+		master_watch(m, m->start.control_fd);
+	start_announce(&m->start);
+}
+
+static void
+master_watch(struct master *m, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	if (epoll_ctl(m->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == -1)
+		fatal("epoll_ctl");
+}
+
+/* The first says: finish.  The second: now. */
+static void
+master_signal(struct master *m)
+{
+	struct signalfd_siginfo si;
+
+	while (read(m->signal_fd, &si, sizeof(si)) == sizeof(si)) {
+		if (m->draining)
+			m->cut_off = true;
+		else
+			master_drain(m);
+	}
+}
+
+static void
+master_drain(struct master *m)
+{
+	unsigned ms = m->start.drain_ms;
+	struct itimerspec limit = {
+		.it_value = { .tv_sec = ms / 1000,
+		    .tv_nsec = ms % 1000 * 1000000L + 1 },
+	};
+
+	log_info("ending: no new clients; transfers have %u s", ms / 1000);
+	fdpool_drain(m->pool);
+	start_close_listeners(&m->start);
+	timerfd_settime(m->timer_fd, 0, &limit, NULL);
+	m->draining = true;
+}

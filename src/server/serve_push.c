@@ -1,0 +1,143 @@
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/door.h"
+#include "server/push_file.h"
+#include "server/worker.h"
+#include "store/store.h"
+
+/* 512 frames in one call: as many entries as sendmsg takes. */
+#define PUSH_IOVS 1024
+/* As much of the file is made sure to be in memory at once. */
+#define PUSH_WINDOW (4 * 1024 * 1024)
+
+struct push {
+	struct conn *conn;
+	uint64_t window_end; /* of the stream: what is before is in memory */
+	uint64_t began_ns;
+	struct job fetch;
+};
+
+static enum want push_begin(struct conn *);
+static enum want push_step(struct conn *);
+static bool push_have_window(struct conn *);
+static void fetch_run(struct job *);
+static void fetch_done(struct job *);
+
+/* c->n_sent is the place in the stream: nothing else is sent here. */
+static enum want
+push_step(struct conn *c)
+{
+	const struct push_file *file = c->worker->push;
+	struct iovec iov[PUSH_IOVS];
+	struct push *p;
+	ssize_t n;
+
+	if (c->answer == NULL && push_begin(c) == WANT_CLOSE)
+		return WANT_CLOSE;
+	p = c->answer;
+	if (p->fetch.is_out)
+		return WANT_DISK;
+	while (c->n_sent < push_file_stream_size(file)) {
+		if (c->turn_left == 0)
+			return WANT_TURN;
+		if (!push_have_window(c))
+			return WANT_DISK;
+		n = push_file_gather(file, c->n_sent, iov, PUSH_IOVS);
+		n = conn_writev(c, iov, (int)n);
+		if (n == -EAGAIN)
+			return WANT_WRITE;
+		if (n < 0) {
+			if (n == -EFAULT)
+				log_warn("worker %u %s closed: the file to"
+					 " push was cut short",
+				    c->worker->index, conn_name(c));
+			return WANT_CLOSE;
+		}
+	}
+	log_info("worker %u %s PUSH ok %lluB %llums", c->worker->index,
+	    conn_name(c), (unsigned long long)c->n_sent,
+	    (unsigned long long)((clock_ns() - p->began_ns) / 1000000));
+	return WANT_CLOSE;
+}
+
+static enum want
+push_begin(struct conn *c)
+{
+	struct push *p;
+
+	p = slab_get(&c->worker->answers);
+	if (p == NULL || c->worker->push == NULL) {
+		slab_put(&c->worker->answers, p);
+		return WANT_CLOSE;
+	}
+	memset(p, 0, sizeof(*p));
+	p->conn = c;
+	p->began_ns = clock_ns();
+	p->fetch.run = fetch_run;
+	p->fetch.done = fetch_done;
+	c->answer = p;
+	conn_set_state(c, CONN_ANSWER);
+	return WANT_NOTHING;
+}
+
+static bool
+push_have_window(struct conn *c)
+{
+	struct push *p = c->answer;
+	uint64_t off, n;
+
+	if (c->n_sent < p->window_end)
+		return true;
+	p->window_end = c->n_sent + PUSH_WINDOW;
+	push_file_stretch(c->worker->push, c->n_sent, PUSH_WINDOW, &off, &n);
+	if (n == 0 || store_is_resident(push_file_fd(c->worker->push), off, n))
+		return true;
+	helpers_submit(c->worker->helpers, &p->fetch);
+	return false;
+}
+
+static void
+fetch_run(struct job *j)
+{
+	struct push *p = link_entry(j, struct push, fetch);
+	const struct push_file *file = p->conn->worker->push;
+	uint64_t off, n;
+
+	push_file_stretch(file, p->conn->n_sent, PUSH_WINDOW, &off, &n);
+	/* a failure shows when the bytes are sent */
+	store_fetch(push_file_fd(file), off, n);
+}
+
+static void
+fetch_done(struct job *j)
+{
+	conn_job_done(link_entry(j, struct push, fetch)->conn);
+}
+
+static bool
+push_has_job(struct conn *c, bool stop)
+{
+	struct push *p = c->answer;
+
+	(void)stop; /* a fetch is short */
+	return p != NULL && p->fetch.is_out;
+}
+
+static void
+push_closed(struct conn *c)
+{
+	slab_put(&c->worker->answers, c->answer);
+	c->answer = NULL;
+}
+
+const struct door door_push = {
+	.name = "push",
+	.step = push_step,
+	.closed = push_closed,
+	.has_job = push_has_job,
+};

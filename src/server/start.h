@@ -1,0 +1,35 @@
+/* What the master makes before it serves: descriptors and the pool's
+ * options.  What fails is fatal, with one sentence. */
+#ifndef SERVER_START_H
+#define SERVER_START_H
+
+#include "fdpool.h"
+#include "server/options.h"
+#include "server/wire.h"
+
+struct start {
+	struct {
+		int fd;
+		enum wire_door door;
+	} listener[2 * LIM_LISTENERS];
+	unsigned n_listeners;
+	int control_fd; /* -1: none */
+	char control_path[108];
+	int root_fd; /* -1: none; the workers' */
+	int push_fd; /* -1: none; the workers' */
+	int kept[2]; /* those of the two that are there */
+	unsigned drain_ms;
+	const struct options *options;
+	struct wire_config config;
+	char slots[16]; /* argv of a worker */
+	const char *argv[4];
+	struct fdpool_options pool_options;
+};
+
+void start_open(struct start *, const struct options *);
+/* Says where it listens and how to fetch. */
+void start_announce(const struct start *);
+void start_close_listeners(struct start *);
+void start_end(struct start *);
+
+#endif

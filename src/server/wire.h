@@ -1,0 +1,55 @@
+/*
+ * What netpand's own processes tell each other: the tag that travels with a
+ * client from the master to a worker, and the worker's configuration.  They
+ * never leave the machine, so they are plain structs of fixed size.
+ */
+#ifndef SERVER_WIRE_H
+#define SERVER_WIRE_H
+
+#include <assert.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "fdpool.h"
+
+/* What a listener leads to; fdpool's listener_id. */
+enum wire_door { WIRE_DOOR_ANY, WIRE_DOOR_PUSH, WIRE_DOORS };
+
+struct wire_tag {
+	uint64_t accepted_ms; /* clock_ms when the master accepted */
+	unsigned char addr[16]; /* the peer's; IPv4 in the first four */
+	uint16_t port;
+	uint8_t family; /* 4, 6, or 0 when unknown */
+	uint8_t door; /* enum wire_door */
+	uint32_t zero;
+};
+
+static_assert(sizeof(struct wire_tag) == FDPOOL_TAG_SIZE,
+    "the tag fills what the pool carries");
+
+#define WIRE_CONFIG_VERSION 1
+
+struct wire_config {
+	uint32_t version;
+	uint32_t log_level;
+	uint32_t helpers;
+	uint32_t hello_ms;
+	uint32_t request_ms;
+	uint32_t idle_ms;
+	uint32_t rate_window_ms;
+	uint32_t min_rate;
+	uint32_t has_root; /* a descriptor of the tree is the next kept one */
+	uint32_t has_push; /* so is one of the file to push, after it */
+	char push_name[LIM_SEG_BYTES + 1];
+};
+
+static_assert(sizeof(struct wire_config) == 10 * 4 + 256,
+    "no padding in what the workers are told");
+static_assert(sizeof(struct wire_config) <= FDPOOL_HELLO_MAX,
+    "the configuration fits the pool's hello");
+
+/* argv[1] of an exec'd worker; argv[2] is its number of slots. */
+#define WIRE_WORKER_FLAG "--as-worker"
+
+#endif

@@ -1,0 +1,249 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "server/push_file.h"
+#include "server/train_answer.h"
+#include "server/worker.h"
+#include "store/store.h"
+
+/* In one turn of the loop. */
+#define EVENTS 256
+#define CLIENTS_AT_ONCE 64
+#define CLIENTS_A_TURN 256
+
+/* Free blocks that are kept: a busy worker's, not a flood's. */
+#define KEEP_INS 256
+#define KEEP_OUTS 32
+#define KEEP_ANSWERS 64
+
+/* ---- set-up ---- */
+static void worker_confine(void);
+static int worker_set_up(struct worker *, unsigned slots);
+static int worker_configure(struct worker *);
+static int worker_watch(struct worker *, int fd, void *tag);
+/* ---- the loop ---- */
+static int worker_loop(struct worker *);
+static int worker_accept(struct worker *);
+static void worker_run_ready(struct worker *);
+static void worker_run_timers(struct worker *);
+static void worker_drain(struct worker *);
+
+int
+worker_main(unsigned slots)
+{
+	static struct worker w;
+	int r;
+
+	worker_confine();
+	r = worker_set_up(&w, slots);
+	if (r == 0)
+		r = worker_loop(&w);
+	fdpool_worker_close(w.pool);
+	if (r == 0 || r == -EPIPE)
+		return 0;
+	log_error("worker %u ends: %s", w.index, strerror(-r));
+	return 1;
+}
+
+/* Signals from a terminal are for the master: it tells us when to end. */
+static void
+worker_confine(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	prctl(PR_SET_NAME, "netpand-worker");
+	if (setrlimit(RLIMIT_CORE, &none) == -1)
+		fatal("worker: setrlimit RLIMIT_CORE");
+	if (prctl(PR_SET_DUMPABLE, 0) == -1)
+		fatal("worker: prctl PR_SET_DUMPABLE");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		fatal("worker: prctl PR_SET_NO_NEW_PRIVS");
+}
+
+static int
+worker_set_up(struct worker *w, unsigned slots)
+{
+	int r;
+
+	w->epoll_fd = -1;
+	w->slots = slots;
+	w->conns = calloc(slots, sizeof(*w->conns));
+	w->free = calloc(slots, sizeof(*w->free));
+	if (w->conns == NULL || w->free == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < slots; i++) {
+		w->conns[i].number = i;
+		w->free[w->n_free++] = slots - 1 - i;
+	}
+	link_init(&w->ready);
+	slab_init(&w->ins, CONN_IN_SIZE, KEEP_INS);
+	slab_init(&w->outs, CONN_OUT_SIZE, KEEP_OUTS);
+	slab_init(&w->answers, answer_size, KEEP_ANSWERS);
+	w->now_ms = clock_ms();
+	timer_wheel_init(&w->timers, w->now_ms);
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (w->epoll_fd == -1)
+		return -errno;
+	r = fdpool_worker_open(&w->pool, FDPOOL_CHANNEL_FD, slots);
+	if (r == 0)
+		r = worker_configure(w);
+	if (r == 0)
+		r = worker_watch(w, fdpool_worker_fd(w->pool), w->pool);
+	if (r == 0)
+		r = worker_watch(w, helpers_fd(w->helpers), w->helpers);
+	return r;
+}
+
+static int
+worker_configure(struct worker *w)
+{
+	int kept_fd = FDPOOL_CHANNEL_FD + 1;
+	const void *hello;
+	size_t len;
+	int r = 0;
+
+	hello = fdpool_worker_hello(w->pool, &len);
+	if (len != sizeof(w->config))
+		return -EPROTO;
+	memcpy(&w->config, hello, sizeof(w->config));
+	if (w->config.version != WIRE_CONFIG_VERSION)
+		return -EPROTO;
+	w->index = fdpool_worker_index(w->pool);
+	log_open("netpand", (enum log_level)w->config.log_level);
+	if (w->config.has_root)
+		r = store_new(&w->store, kept_fd++);
+	if (r == 0 && w->config.has_push)
+		r = push_file_new(&w->push, kept_fd, w->config.push_name);
+	if (r == 0)
+		r = helpers_new(&w->helpers, w->config.helpers);
+	return r;
+}
+
+static int
+worker_watch(struct worker *w, int fd, void *tag)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = tag };
+
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) == -1)
+		return -errno;
+	return 0;
+}
+
+/* 0 when it has been drained, -EPIPE when the master is gone, or -errno. */
+static int
+worker_loop(struct worker *w)
+{
+	struct epoll_event events[EVENTS];
+	int n, r;
+
+	while (!w->draining || w->n_free < w->slots) {
+		n = epoll_wait(w->epoll_fd, events, EVENTS,
+		    link_is_linked(&w->ready)
+			? 0
+			: timer_wait_ms(&w->timers, w->now_ms));
+		if (n == -1 && errno != EINTR)
+			return -errno;
+		w->now_ms = clock_ms();
+		for (int i = 0; i < n; i++) {
+			void *tag = events[i].data.ptr;
+
+			if (tag == w->pool)
+				r = worker_accept(w);
+			else if (tag == w->helpers)
+				r = (helpers_reap(w->helpers), 0);
+			else
+				r = (conn_wake(tag), 0);
+			if (r != 0)
+				return r;
+		}
+		worker_run_ready(w);
+		worker_run_timers(w);
+		if (!w->draining && fdpool_worker_is_draining(w->pool))
+			worker_drain(w);
+		r = fdpool_worker_flush(w->pool);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+worker_accept(struct worker *w)
+{
+	struct fdpool_client clients[CLIENTS_AT_ONCE];
+	unsigned got = 0;
+	ssize_t n;
+
+	do {
+		n = fdpool_worker_recv(w->pool, clients, CLIENTS_AT_ONCE);
+		if (n == -EMFILE) {
+			log_error("worker %u: a client was lost: the"
+				  " descriptor table is full",
+			    w->index);
+			fdpool_worker_done(w->pool, 1);
+			return 0;
+		}
+		if (n < 0)
+			return (int)n;
+		for (ssize_t i = 0; i < n; i++)
+			conn_open(
+			    &w->conns[w->free[--w->n_free]], w, &clients[i]);
+		got += (unsigned)n;
+	} while (n == CLIENTS_AT_ONCE && got < CLIENTS_A_TURN);
+	return 0;
+}
+
+/* Each that is ready now gets one turn; those it makes ready wait for the
+ * next, so that a busy one cannot keep the loop. */
+static void
+worker_run_ready(struct worker *w)
+{
+	struct link now;
+
+	link_init(&now);
+	link_move_all(&now, &w->ready);
+	while (link_is_linked(&now)) {
+		struct conn *c = link_entry(now.next, struct conn, ready);
+
+		link_remove(&c->ready);
+		conn_run(c);
+	}
+}
+
+static void
+worker_run_timers(struct worker *w)
+{
+	struct timer *t;
+
+	while ((t = timer_next_due(&w->timers, w->now_ms)) != NULL)
+		conn_timed_out(link_entry(t, struct conn, timer));
+}
+
+static void
+worker_drain(struct worker *w)
+{
+	w->draining = true;
+	for (uint32_t i = 0; i < w->slots; i++)
+		conn_drain(&w->conns[i]);
+}
+
+void
+worker_release(struct worker *w, struct conn *c)
+{
+	w->free[w->n_free++] = c->number;
+	fdpool_worker_done(w->pool, 1);
+}

@@ -1,0 +1,45 @@
+/*
+ * A worker process: one epoll loop over its channel, its helpers and
+ * thousands of connections.  It never waits for a disk and never opens a
+ * socket of its own.
+ */
+#ifndef SERVER_WORKER_H
+#define SERVER_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/conn.h"
+#include "server/wire.h"
+
+struct store;
+
+struct worker {
+	struct fdpool_worker *pool;
+	unsigned index;
+	int epoll_fd;
+	uint64_t now_ms; /* of this turn of the loop */
+	struct wire_config config;
+	struct store *store; /* NULL: push only */
+	struct push_file *push; /* NULL: none */
+	struct helpers *helpers;
+	struct timer_wheel timers;
+	struct link ready; /* connections to run */
+	struct slab ins, outs, answers;
+	struct conn *conns; /* the table; slots entries */
+	uint32_t slots;
+	uint32_t *free; /* a stack of free entries' numbers */
+	uint32_t n_free;
+	uint32_t n_walks; /* folder walks going on, <= LIM_WALKS */
+	bool draining;
+};
+
+/* The exec'd worker's main: serves until the master has no more for it.
+ * Returns the exit status. */
+int worker_main(unsigned slots);
+
+/* A connection's socket is closed and nothing of it is out: its table entry
+ * is free again and the master is told. */
+void worker_release(struct worker *, struct conn *);
+
+#endif
