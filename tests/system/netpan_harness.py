@@ -237,8 +237,10 @@ class Netpand:
     """
 
     def __init__(self, root=None, *args, workers=2, slots=None,
-                 listen=("127.0.0.1:0",), push=None, env=None, cwd=None,
+                 listen=None, push=None, env=None, cwd=None,
                  limits=None, wait=True):
+        if listen is None:
+            listen = ["127.0.0.1:0"] if root is not None else []
         self.dir = Path(tempfile.mkdtemp(prefix="netpand-"))
         self.control = self.dir / "control"
         self.log_path = self.dir / "stderr"

@@ -24,7 +24,7 @@ def page_text(name):
     """The page as a reader sees it, in lines too wide to be broken."""
     page_source(name)
     said = subprocess.run(
-        ["mandoc", "-T", "utf8", "-O", "width=500", MAN / name],
+        ["mandoc", "-T", "ascii", "-O", "width=500", MAN / name],
         stdin=subprocess.DEVNULL, capture_output=True, check=True)
     return re.sub(".\b", "", said.stdout.decode())
 
