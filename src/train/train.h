@@ -20,26 +20,26 @@
 
 #define TRAIN_MAGIC "\xF5TRN"
 #define TRAIN_VERSION 1
-#define TRAIN_HELLO_SIZE 8  /* magic, u8 version, 3 zero bytes */
+#define TRAIN_HELLO_SIZE 8 /* magic, u8 version, 3 zero bytes */
 #define TRAIN_HEADER_SIZE 8
 #define TRAIN_SHA256_SIZE 32
 
 enum train_result {
 	TRAIN_OK,
 	TRAIN_MORE, /* not all bytes are there yet */
-	TRAIN_BAD   /* never valid, whatever follows; *reason says why */
+	TRAIN_BAD /* never valid, whatever follows; *reason says why */
 };
 
 enum train_type {
 	/* requests */
-	TRAIN_GET = 0x01,  /* a file from an offset */
+	TRAIN_GET = 0x01, /* a file from an offset */
 	TRAIN_TREE = 0x02, /* a whole tree, or a stretch of it */
 	TRAIN_LIST = 0x03, /* the entries of one folder */
 	/* replies */
 	TRAIN_HEAD = 0x81, /* what follows, or one entry of a listing */
 	TRAIN_DATA = 0x82, /* bytes of the file */
-	TRAIN_END = 0x83,  /* of a file: size and SHA-256 */
-	TRAIN_SUM = 0x84,  /* end of a tree or listing: the totals */
+	TRAIN_END = 0x83, /* of a file: size and SHA-256 */
+	TRAIN_SUM = 0x84, /* end of a tree or listing: the totals */
 	TRAIN_ERROR = 0x85
 };
 
@@ -72,16 +72,21 @@ int train_hello_put(struct buf *, uint8_t version);
  */
 enum train_result train_frame_parse(const void *p, size_t len,
     enum train_side from, struct train_frame *, const char **reason);
-int train_frame_put(struct buf *, enum train_type, uint8_t flags,
-    uint32_t len);
+int train_frame_put(struct buf *, enum train_type, uint8_t flags, uint32_t len);
 
 /* ---- payloads: each parse takes exactly the payload of its frame ---- */
 
-#define TRAIN_F_IF_SAME 0x01	/* GET: size and mtime are those I began with */
+/*
+ * Sizes and offsets are at most 2^63 - 1.  A parse fills its struct wholly,
+ * and with zeros when the answer is TRAIN_BAD; a parsed path never wants a
+ * folder.  A put writes fields that their flag does not announce as zeros.
+ */
+
+#define TRAIN_F_IF_SAME 0x01 /* GET: size and mtime are those I began with */
 #define TRAIN_F_HEADS_ONLY 0x02 /* TREE: no data, no digests */
-#define TRAIN_F_NO_DIGEST 0x04	/* GET, TREE: the END may carry no digest */
-#define TRAIN_F_MORE 0x08	/* SUM: stopped at until, there is more */
-#define TRAIN_F_DIGEST 0x10	/* END: the digest is there */
+#define TRAIN_F_NO_DIGEST 0x04 /* GET, TREE: the END may carry no digest */
+#define TRAIN_F_MORE 0x08 /* SUM: stopped at until, there is more */
+#define TRAIN_F_DIGEST 0x10 /* END: the digest is there */
 
 /*
  * Sends the file from offset.  With IF_SAME and a file of another size or
@@ -127,9 +132,9 @@ struct train_head {
 	uint32_t mode; /* permission bits, 0..0777 */
 	uint64_t size; /* 0 for a folder */
 	int64_t mtime_ns; /* since 1970, may be negative */
-	uint64_t offset;  /* of the first data byte; 0..size */
+	uint64_t offset; /* of the first data byte; 0..size */
 	struct path path; /* GET, LIST: one segment; TREE: relative to root.
-			     At least one segment, except GET's never none */
+			     At least one segment */
 };
 
 struct train_end {
@@ -142,29 +147,29 @@ struct train_sum {
 	uint8_t flags; /* MORE */
 	uint64_t files;
 	uint64_t folders;
-	uint64_t bytes;	  /* of the files, whole sizes */
-	uint64_t links;	  /* symlinks, not served */
+	uint64_t bytes; /* of the files, whole sizes */
+	uint64_t links; /* symlinks, not served */
 	uint64_t special; /* devices, sockets, pipes: not served */
 	uint64_t unreadable; /* could not be opened or named */
 };
 
 enum train_code {
-	TRAIN_E_PROTOCOL = 1,	/* the request is not of this protocol */
-	TRAIN_E_VERSION = 2,	/* another version is spoken here */
+	TRAIN_E_PROTOCOL = 1, /* the request is not of this protocol */
+	TRAIN_E_VERSION = 2, /* another version is spoken here */
 	TRAIN_E_NOT_FOUND = 3,
-	TRAIN_E_NOT_FILE = 4,	/* GET of a folder or a special file */
+	TRAIN_E_NOT_FILE = 4, /* GET of a folder or a special file */
 	TRAIN_E_NOT_FOLDER = 5,
 	TRAIN_E_DENIED = 6,
-	TRAIN_E_OFFSET = 7,	/* past the end of the file */
-	TRAIN_E_CHANGED = 8,	/* the file changed while it was sent */
-	TRAIN_E_IO = 9,		/* the server could not read it */
-	TRAIN_E_BUSY = 10,	/* too much at once: try again later */
-	TRAIN_E_ENDING = 11,	/* the server is going down */
+	TRAIN_E_OFFSET = 7, /* past the end of the file */
+	TRAIN_E_CHANGED = 8, /* the file changed while it was sent */
+	TRAIN_E_IO = 9, /* the server could not read it */
+	TRAIN_E_BUSY = 10, /* too much at once: try again later */
+	TRAIN_E_ENDING = 11, /* the server is going down */
 	TRAIN_CODE_MAX = 11
 };
 
 enum train_scope {
-	TRAIN_ENTRY = 1,   /* this entry of a tree; the next follows */
+	TRAIN_ENTRY = 1, /* this entry of a tree; the next follows */
 	TRAIN_REQUEST = 2, /* ends the answer; the connection goes on */
 	TRAIN_CONNECTION = 3 /* the sender closes after it */
 };
@@ -177,33 +182,34 @@ struct train_error {
 };
 
 const char *train_code_name(enum train_code); /* "not found", never NULL */
-const char *train_type_name(uint8_t type);    /* "GET"; "?" when unknown */
+const char *train_type_name(uint8_t type); /* "GET"; "?" when unknown */
 
 /* TRAIN_OK or TRAIN_BAD with *reason; len is the frame's, all of it there. */
-enum train_result train_get_parse(const struct train_frame *,
-    const void *p, struct train_get *, const char **reason);
-enum train_result train_tree_parse(const struct train_frame *,
-    const void *p, struct train_tree *, const char **reason);
-enum train_result train_list_parse(const struct train_frame *,
-    const void *p, struct train_list *, const char **reason);
-enum train_result train_head_parse(const struct train_frame *,
-    const void *p, struct train_head *, const char **reason);
-enum train_result train_end_parse(const struct train_frame *,
-    const void *p, struct train_end *, const char **reason);
-enum train_result train_sum_parse(const struct train_frame *,
-    const void *p, struct train_sum *, const char **reason);
-enum train_result train_error_parse(const struct train_frame *,
-    const void *p, struct train_error *, const char **reason);
+enum train_result train_get_parse(const struct train_frame *, const void *p,
+    struct train_get *, const char **reason);
+enum train_result train_tree_parse(const struct train_frame *, const void *p,
+    struct train_tree *, const char **reason);
+enum train_result train_list_parse(const struct train_frame *, const void *p,
+    struct train_list *, const char **reason);
+enum train_result train_head_parse(const struct train_frame *, const void *p,
+    struct train_head *, const char **reason);
+enum train_result train_end_parse(const struct train_frame *, const void *p,
+    struct train_end *, const char **reason);
+enum train_result train_sum_parse(const struct train_frame *, const void *p,
+    struct train_sum *, const char **reason);
+enum train_result train_error_parse(const struct train_frame *, const void *p,
+    struct train_error *, const char **reason);
 
-/* Header and payload; 0, or -ENOBUFS and the buffer is as before. */
+/* Header and payload; 0, or -ENOBUFS and the buffer is as before.  Of the text
+ * what is not plain becomes "?", and what is over the limit is cut off. */
 int train_get_put(struct buf *, const struct train_get *);
 int train_tree_put(struct buf *, const struct train_tree *);
 int train_list_put(struct buf *, const struct train_list *);
 int train_head_put(struct buf *, const struct train_head *);
 int train_end_put(struct buf *, const struct train_end *);
 int train_sum_put(struct buf *, const struct train_sum *);
-int train_error_put(struct buf *, enum train_code, enum train_scope,
-    const char *text);
+int train_error_put(
+    struct buf *, enum train_code, enum train_scope, const char *text);
 
 /* ---- push: the course note's own wire format, server to client ---- */
 
