@@ -28,15 +28,15 @@
 extern "C" {
 #endif
 
-#define FDPOOL_TAG_SIZE 32	    /* bytes that travel with a socket */
-#define FDPOOL_WORKERS_MAX 256	    /* workers in one pool */
-#define FDPOOL_SLOTS_MAX 65536	    /* sockets one worker may hold */
-#define FDPOOL_QUEUE_MAX 65536	    /* sockets waiting in the master */
-#define FDPOOL_HELLO_MAX 4096	    /* bytes of start-up data for a worker */
-#define FDPOOL_KEEP_MAX 16	    /* descriptors kept for an exec'd worker */
-#define FDPOOL_LISTENERS_MAX 64	    /* listening sockets of one pool */
-#define FDPOOL_WINDOW 64	    /* sockets sent to a worker, not yet taken */
-#define FDPOOL_CHANNEL_FD 3	    /* an exec'd worker finds its channel here */
+#define FDPOOL_TAG_SIZE 32 /* bytes that travel with a socket */
+#define FDPOOL_WORKERS_MAX 256 /* workers in one pool */
+#define FDPOOL_SLOTS_MAX 65536 /* sockets one worker may hold */
+#define FDPOOL_QUEUE_MAX 65536 /* sockets waiting in the master */
+#define FDPOOL_HELLO_MAX 4096 /* bytes of start-up data for a worker */
+#define FDPOOL_KEEP_MAX 16 /* descriptors kept for an exec'd worker */
+#define FDPOOL_LISTENERS_MAX 64 /* listening sockets of one pool */
+#define FDPOOL_WINDOW 64 /* sockets sent to a worker, not yet taken */
+#define FDPOOL_CHANNEL_FD 3 /* an exec'd worker finds its channel here */
 
 struct fdpool;
 struct fdpool_worker;
@@ -51,59 +51,59 @@ struct fdpool_tag {
  * moment, the others only grow.
  */
 struct fdpool_counts {
-	uint64_t free;	     /* slots that could be given a client now */
-	uint64_t in_flight;  /* sent to a worker, not yet taken */
-	uint64_t held;	     /* taken and not yet done */
-	uint64_t queued;     /* waiting in the master (0 for one worker) */
-	uint64_t given;	     /* sent, each time (a socket given again counts) */
-	uint64_t taken;	     /* said by workers */
-	uint64_t done;	     /* said by workers */
-	uint64_t lost;	     /* held by a worker when it died */
+	uint64_t free; /* slots that could be given a client now */
+	uint64_t in_flight; /* sent to a worker, not yet taken */
+	uint64_t held; /* taken and not yet done */
+	uint64_t queued; /* waiting in the master (0 for one worker) */
+	uint64_t given; /* sent, each time (a socket given again counts) */
+	uint64_t taken; /* said by workers */
+	uint64_t done; /* said by workers */
+	uint64_t lost; /* held by a worker when it died */
 	uint64_t given_again; /* in flight to a worker when it died */
-	uint64_t refused;    /* turned away: queue full, or by on_accept */
-	uint64_t restarted;  /* workers replaced after dying */
+	uint64_t refused; /* turned away: queue full, or by on_accept */
+	uint64_t restarted; /* workers replaced after dying */
 };
 
 enum fdpool_worker_state {
-	FDPOOL_EMPTY,	 /* no process: waits for its restart delay */
+	FDPOOL_EMPTY, /* no process: waits for its restart delay */
 	FDPOOL_STARTING, /* started, has not announced its slots yet */
-	FDPOOL_READY,	 /* gets clients */
-	FDPOOL_SILENT,	 /* missed a heartbeat or is stopped: gets none */
+	FDPOOL_READY, /* gets clients */
+	FDPOOL_SILENT, /* missed a heartbeat or is stopped: gets none */
 	FDPOOL_DRAINING, /* finishes what it holds, then ends */
-	FDPOOL_DYING,	 /* was sent SIGKILL, not yet reaped */
+	FDPOOL_DYING, /* was sent SIGKILL, not yet reaped */
 	FDPOOL_WORKER_STATES
 };
 
 struct fdpool_worker_info {
 	enum fdpool_worker_state state;
-	int pid;	/* -1 when there is no process */
+	int pid; /* -1 when there is no process */
 	unsigned slots; /* as announced; 0 before that */
 	struct fdpool_counts counts;
 };
 
 /* What on_event is told, for a log line.  Nothing needs an answer. */
 enum fdpool_event_type {
-	FDPOOL_EV_STARTED,	  /* worker, pid */
-	FDPOOL_EV_READY,	  /* worker, pid, value = slots */
-	FDPOOL_EV_SILENT,	  /* worker, pid, value = ms since last heard */
-	FDPOOL_EV_BACK,		  /* worker, pid: a silent one was heard again */
-	FDPOOL_EV_KILLED,	  /* worker, pid, error: why it was killed */
-	FDPOOL_EV_ENDED,	  /* worker, pid, value = waitid si_status,
+	FDPOOL_EV_STARTED, /* worker, pid */
+	FDPOOL_EV_READY, /* worker, pid, value = slots */
+	FDPOOL_EV_SILENT, /* worker, pid, value = ms since last heard */
+	FDPOOL_EV_BACK, /* worker, pid: a silent one was heard again */
+	FDPOOL_EV_KILLED, /* worker, pid, error: why it was killed */
+	FDPOOL_EV_ENDED, /* worker, pid, value = waitid si_status,
 				     error = si_code (CLD_EXITED ...) */
-	FDPOOL_EV_RESTART_WAITS,  /* worker, value = delay in ms */
-	FDPOOL_EV_START_FAILED,	  /* worker, error: fork or socketpair */
-	FDPOOL_EV_ACCEPT_PAUSED,  /* error: -EMFILE, ...; value = pause in ms;
+	FDPOOL_EV_RESTART_WAITS, /* worker, value = delay in ms */
+	FDPOOL_EV_START_FAILED, /* worker, error: fork or socketpair */
+	FDPOOL_EV_ACCEPT_PAUSED, /* error: -EMFILE, ...; value = pause in ms;
 				     error 0: the queue is full */
 	FDPOOL_EV_ACCEPT_RESUMED, /* nothing more */
-	FDPOOL_EV_DRAINED,	  /* the last worker has ended after a drain */
+	FDPOOL_EV_DRAINED, /* the last worker has ended after a drain */
 	FDPOOL_EVENTS
 };
 
 struct fdpool_event {
 	enum fdpool_event_type type;
 	int worker; /* index, -1 when it is about the pool */
-	int pid;    /* -1 when there is none */
-	int error;  /* 0 or a negative errno, but see FDPOOL_EV_ENDED */
+	int pid; /* -1 when there is none */
+	int error; /* 0 or a negative errno, but see FDPOOL_EV_ENDED */
 	int64_t value;
 };
 
@@ -123,7 +123,7 @@ struct fdpool_client {
  * long as the pool.
  */
 struct fdpool_options {
-	unsigned workers;   /* 1..FDPOOL_WORKERS_MAX; default 1 */
+	unsigned workers; /* 1..FDPOOL_WORKERS_MAX; default 1 */
 	unsigned queue_max; /* 1..FDPOOL_QUEUE_MAX waiting; default 1024 */
 
 	/*
@@ -138,20 +138,20 @@ struct fdpool_options {
 	void *run_arg;
 	const char *const *argv;
 	const int *keep_fds; /* borrowed for good: not closed by the pool */
-	size_t n_keep_fds;   /* up to FDPOOL_KEEP_MAX */
+	size_t n_keep_fds; /* up to FDPOOL_KEEP_MAX */
 
 	/* Sent to each worker first: fdpool_worker_hello. */
 	const void *hello;
 	size_t hello_len; /* 0..FDPOOL_HELLO_MAX */
 
-	unsigned heartbeat_ms;	/* 10..60000 between pings; default 1000 */
-	unsigned silent_ms;	/* unheard for so long: killed; >= 2 beats;
+	unsigned heartbeat_ms; /* 10..60000 between pings; default 1000 */
+	unsigned silent_ms; /* unheard for so long: killed; >= 2 beats;
 				   default 10000 */
-	unsigned start_ms;	/* to announce itself; default 10000 */
+	unsigned start_ms; /* to announce itself; default 10000 */
 	unsigned restart_max_ms; /* the restart delay grows 0, 100, 200 ...
 				    up to this; default 2000 */
 	unsigned accept_pause_ms; /* after EMFILE and the like; default 200 */
-	unsigned accept_batch;	  /* accepted at one go; 1..256; default 64 */
+	unsigned accept_batch; /* accepted at one go; 1..256; default 64 */
 
 	/*
 	 * Called for each accepted socket of fdpool_listen, before it is
@@ -213,8 +213,7 @@ int fdpool_unlisten(struct fdpool *, int listen_fd);
  * NULL (all zero).  Returns 0, -EAGAIN (the queue is full), -ESHUTDOWN (the
  * pool drains), -EBADF.
  */
-int fdpool_give(
-    struct fdpool *, int conn_fd, const struct fdpool_tag *tag);
+int fdpool_give(struct fdpool *, int conn_fd, const struct fdpool_tag *tag);
 
 /*
  * Changes the number of workers, 1..FDPOOL_WORKERS_MAX.  New ones start at

@@ -1,0 +1,191 @@
+/* The waiting queue, and who gets the next of it. */
+#include "channel.h"
+#include "pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#define RETRY_MS 50 /* until a full channel is tried again */
+
+/* one round: move to workers, send, take back what did not go */
+static unsigned stage(struct fdpool *);
+static struct fdp_member *choose(struct fdpool *);
+static bool send_staged(struct fdpool *, struct fdp_member *);
+static void unstage(struct fdpool *, struct fdp_member *);
+static void drop_first(struct fdpool *);
+
+int
+fdpool_give(struct fdpool *p, int conn_fd, const struct fdpool_tag *tag)
+{
+	struct fdp_parcel parcel = { .msg = { .type = CTL_CLIENT } };
+
+	/* A number that is not open would be found out only when sent. */
+	if (fcntl(conn_fd, F_GETFD) == -1)
+		return -EBADF;
+	if (p->draining) {
+		close(conn_fd);
+		return -ESHUTDOWN;
+	}
+	if (p->queue.len >= p->opt.queue_max) {
+		p->total.refused++;
+		close(conn_fd);
+		return -EAGAIN;
+	}
+	parcel.fd = conn_fd;
+	if (tag != NULL)
+		parcel.msg.tag = *tag;
+	fdp_ring_push_back(&p->queue, &parcel);
+	fdp_pump(p);
+	fdp_listen_adjust(p);
+	return 0;
+}
+
+unsigned
+fdp_member_room(const struct fdp_member *m)
+{
+	unsigned load = m->held + m->in_flight.len, slots, window;
+
+	if (m->state != FDPOOL_READY || m->full || load >= m->slots)
+		return 0;
+	slots = m->slots - load;
+	window = FDPOOL_WINDOW - m->in_flight.len;
+	return slots < window ? slots : window;
+}
+
+unsigned
+fdp_pool_room(const struct fdpool *p)
+{
+	unsigned room = 0, i;
+
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL)
+			room += fdp_member_room(p->places[i]);
+	return room;
+}
+
+unsigned
+fdp_pool_in_flight(const struct fdpool *p)
+{
+	unsigned n = 0, i;
+
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL)
+			n += p->places[i]->in_flight.len;
+	return n;
+}
+
+/* Ends: each round that takes something back marks a worker full or drops a
+ * descriptor. */
+void
+fdp_pump(struct fdpool *p)
+{
+	bool again = true;
+	unsigned i;
+
+	while (again && stage(p) > 0) {
+		again = false;
+		for (i = 0; i < p->n_places; i++)
+			if (p->places[i] != NULL && p->places[i]->unsent > 0 &&
+			    !send_staged(p, p->places[i]))
+				again = true;
+	}
+}
+
+void
+fdp_retry_soon(struct fdpool *p)
+{
+	if (p->retry_at != FDP_NEVER)
+		return;
+	p->retry_at = fdp_now() + RETRY_MS;
+	fdp_wake_at(p, p->retry_at);
+}
+
+static unsigned
+stage(struct fdpool *p)
+{
+	struct fdp_parcel parcel;
+	struct fdp_member *m;
+	unsigned n = 0;
+
+	while (p->queue.len > 0 && (m = choose(p)) != NULL) {
+		parcel = fdp_ring_pop_front(&p->queue);
+		fdp_ring_push_back(&m->in_flight, &parcel);
+		m->unsent++;
+		n++;
+	}
+	return n;
+}
+
+/* The least loaded; among equals they take turns. */
+static struct fdp_member *
+choose(struct fdpool *p)
+{
+	struct fdp_member *best = NULL, *m;
+	unsigned best_load = 0, load, i, at = p->choose_from;
+
+	for (i = 0; i < p->n_places; i++, at++) {
+		if (at >= p->n_places)
+			at = 0;
+		m = p->places[at];
+		if (m == NULL || fdp_member_room(m) == 0)
+			continue;
+		load = m->held + m->in_flight.len;
+		if (best == NULL || load < best_load) {
+			best = m;
+			best_load = load;
+		}
+	}
+	if (best != NULL)
+		p->choose_from = best->index + 1;
+	return best;
+}
+
+/* False when something went back into the queue. */
+static bool
+send_staged(struct fdpool *p, struct fdp_member *m)
+{
+	ssize_t n;
+
+	while (m->unsent > 0) {
+		n = fdp_chan_send_parcels(m->chan_fd, &m->in_flight,
+		    m->in_flight.len - m->unsent, m->unsent);
+		if (n > 0) {
+			m->unsent -= (unsigned)n;
+			m->counts.given += (uint64_t)n;
+			p->total.given += (uint64_t)n;
+			continue;
+		}
+		unstage(p, m);
+		/* -EPIPE: its end will be heard of in a moment. */
+		if (n == -EAGAIN || n == -EPIPE) {
+			m->full = true;
+			fdp_retry_soon(p);
+		} else {
+			drop_first(p);
+		}
+		return false;
+	}
+	return true;
+}
+
+static void
+unstage(struct fdpool *p, struct fdp_member *m)
+{
+	struct fdp_parcel parcel;
+
+	for (; m->unsent > 0; m->unsent--) {
+		parcel = fdp_ring_pop_back(&m->in_flight);
+		fdp_ring_push_front(&p->queue, &parcel);
+	}
+}
+
+/* A descriptor that cannot be sent, whoever would get it. */
+static void
+drop_first(struct fdpool *p)
+{
+	struct fdp_parcel parcel = fdp_ring_pop_front(&p->queue);
+
+	close(parcel.fd);
+	p->total.refused++;
+}

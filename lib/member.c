@@ -1,0 +1,326 @@
+/* The life of one worker: start, end, and the next one in its place. */
+#include "channel.h"
+#include "fd.h"
+#include "pool.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define DELAY_FIRST_MS 100
+#define HEALTHY_MS 10000 /* lived so long: the restart delay begins anew */
+#define UNKILLABLE_MS 1000 /* not gone so long after SIGKILL */
+#define LAST_WORDS_MAX 4096 /* batches read from a dead worker's channel */
+
+/* start */
+static int member_new(struct fdpool *, unsigned index);
+static int member_start(struct fdpool *, struct fdp_member *);
+static int send_hello(const struct fdpool *, const struct fdp_member *);
+
+/* end */
+static void member_told_drain(struct fdp_member *);
+static void hear_last_words(struct fdpool *, struct fdp_member *);
+static void member_close(struct fdpool *, struct fdp_member *);
+static bool is_wanted(const struct fdpool *, const struct fdp_member *);
+static void vacate(struct fdpool *, struct fdp_member *);
+static void restart_soon(struct fdpool *, struct fdp_member *);
+static unsigned restart_delay(const struct fdpool *, struct fdp_member *);
+
+int
+fdp_member_add(struct fdpool *p)
+{
+	unsigned i = 0;
+	int error;
+
+	while (i < p->n_places && p->places[i] != NULL)
+		i++;
+	if (i == FDPOOL_WORKERS_MAX)
+		return -EAGAIN;
+	error = member_new(p, i);
+	if (error != 0)
+		return error;
+	error = member_start(p, p->places[i]);
+	if (error != 0)
+		vacate(p, p->places[i]);
+	return error;
+}
+
+void
+fdp_member_restart(struct fdpool *p, struct fdp_member *m)
+{
+	int error = member_start(p, m);
+
+	if (error != 0) {
+		fdp_tell(p, FDPOOL_EV_START_FAILED, m, error, 0);
+		restart_soon(p, m);
+		return;
+	}
+	m->counts.restarted++;
+	p->total.restarted++;
+}
+
+void
+fdp_member_leave(struct fdpool *p, struct fdp_member *m)
+{
+	m->leaving = true;
+	if (m->state == FDPOOL_EMPTY) {
+		vacate(p, m);
+		return;
+	}
+	if (m->state == FDPOOL_DRAINING || m->state == FDPOOL_DYING)
+		return;
+	m->state = FDPOOL_DRAINING;
+	member_told_drain(m);
+	if (m->owes_drain)
+		fdp_retry_soon(p);
+}
+
+void
+fdp_member_retry(struct fdp_member *m)
+{
+	m->full = false;
+	if (m->owes_drain)
+		member_told_drain(m);
+}
+
+void
+fdp_member_kill(struct fdpool *p, struct fdp_member *m, int error, bool bad)
+{
+	if (m->state == FDPOOL_DYING || m->state == FDPOOL_EMPTY)
+		return;
+	m->state = FDPOOL_DYING;
+	m->distrusted = bad;
+	m->due_at = fdp_now() + UNKILLABLE_MS;
+	fdp_wake_at(p, m->due_at);
+	if (m->chan_fd != -1)
+		fdp_unwatch(p, m->chan_fd);
+	fdp_child_kill(m->pidfd);
+	fdp_tell(p, FDPOOL_EV_KILLED, m, error, 0);
+}
+
+void
+fdp_member_reap(struct fdpool *p, struct fdp_member *m)
+{
+	siginfo_t status;
+
+	if (!fdp_child_reap(m->pidfd, &status))
+		return;
+	hear_last_words(p, m);
+	fdp_member_reclaim(p, m);
+	m->counts.lost += m->held;
+	p->total.lost += m->held;
+	fdp_tell(p, FDPOOL_EV_ENDED, m, status.si_code, status.si_status);
+	member_close(p, m);
+	if (!is_wanted(p, m))
+		vacate(p, m);
+	else
+		restart_soon(p, m);
+}
+
+void
+fdp_member_hung_up(struct fdpool *p, struct fdp_member *m)
+{
+	bool dead;
+
+	if (m->state == FDPOOL_DYING)
+		return;
+	dead = fdp_chan_is_dead(m->chan_fd);
+	fdp_unwatch(p, m->chan_fd);
+	m->state = FDPOOL_DRAINING;
+	m->due_at = fdp_now() + p->opt.silent_ms;
+	fdp_wake_at(p, m->due_at);
+	if (!dead)
+		return;
+	/* Nobody can receive what it has not received by now. */
+	fdp_close(&m->chan_fd);
+	fdp_member_reclaim(p, m);
+}
+
+void
+fdp_member_reclaim(struct fdpool *p, struct fdp_member *m)
+{
+	unsigned n = m->in_flight.len;
+	struct fdp_parcel parcel;
+
+	while (m->in_flight.len > 0) {
+		parcel = fdp_ring_pop_back(&m->in_flight);
+		fdp_ring_push_front(&p->queue, &parcel);
+	}
+	m->counts.given_again += n;
+	p->total.given_again += n;
+}
+
+void
+fdp_member_free(struct fdp_member *m)
+{
+	if (m == NULL)
+		return;
+	fdp_ring_free(&m->in_flight);
+	fdp_close(&m->chan_fd);
+	fdp_close(&m->pidfd);
+	free(m);
+}
+
+static int
+member_new(struct fdpool *p, unsigned index)
+{
+	unsigned n_places = index < p->n_places ? p->n_places : index + 1;
+	struct fdp_member *m;
+	int error;
+
+	error = fdp_ring_grow(
+	    &p->queue, p->opt.queue_max + n_places * FDPOOL_WINDOW);
+	if (error != 0)
+		return error;
+	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return -ENOMEM;
+	m->index = index;
+	m->pid = m->pidfd = m->chan_fd = -1;
+	m->due_at = FDP_NEVER;
+	error = fdp_ring_init(&m->in_flight, FDPOOL_WINDOW);
+	if (error != 0) {
+		fdp_member_free(m);
+		return error;
+	}
+	p->places[index] = m;
+	p->n_places = n_places;
+	return 0;
+}
+
+static int
+member_start(struct fdpool *p, struct fdp_member *m)
+{
+	struct fdp_child child;
+	siginfo_t status;
+	int error;
+
+	error = fdp_spawn(&child, &p->opt, fdp_close_all, p);
+	if (error != 0)
+		return error;
+	m->pid = child.pid;
+	m->pidfd = child.pidfd;
+	m->chan_fd = child.chan_fd;
+	if ((error = send_hello(p, m)) != 0 ||
+	    (error = fdp_watch(p, m->chan_fd, FDP_CHANNEL, m->index)) != 0 ||
+	    (error = fdp_watch(p, m->pidfd, FDP_PROCESS, m->index)) != 0) {
+		fdp_child_kill(m->pidfd);
+		(void)waitid(P_PIDFD, (id_t)m->pidfd, &status, WEXITED);
+		member_close(p, m);
+		return error;
+	}
+	m->state = FDPOOL_STARTING;
+	m->due_at = fdp_now() + p->opt.start_ms;
+	fdp_wake_at(p, m->due_at);
+	fdp_tell(p, FDPOOL_EV_STARTED, m, 0, 0);
+	return 0;
+}
+
+static int
+send_hello(const struct fdpool *p, const struct fdp_member *m)
+{
+	struct ctl_hello hello = {
+		.type = CTL_HELLO,
+		.version = CTL_VERSION,
+		.index = m->index,
+		.len = (uint32_t)p->opt.hello_len,
+	};
+
+	if (p->opt.hello_len > 0)
+		memcpy(hello.bytes, p->opt.hello, p->opt.hello_len);
+	return fdp_chan_send(m->chan_fd, &hello, sizeof(hello), MSG_DONTWAIT);
+}
+
+static void
+member_told_drain(struct fdp_member *m)
+{
+	struct ctl_drain drain = { .type = CTL_DRAIN };
+
+	m->owes_drain = m->chan_fd != -1 &&
+			fdp_chan_send(m->chan_fd, &drain, sizeof(drain),
+			    MSG_DONTWAIT) == -EAGAIN;
+}
+
+/* What it said before it ended counts: a client that was taken must not be
+ * served twice.  The bound is for a stranger who inherited the channel. */
+static void
+hear_last_words(struct fdpool *p, struct fdp_member *m)
+{
+	int batches = 0;
+
+	if (m->distrusted || m->chan_fd == -1)
+		return;
+	while (batches++ < LAST_WORDS_MAX && fdp_mailbox_read(p, m))
+		;
+}
+
+static void
+member_close(struct fdpool *p, struct fdp_member *m)
+{
+	if (m->chan_fd != -1)
+		fdp_unwatch(p, m->chan_fd);
+	if (m->pidfd != -1)
+		fdp_unwatch(p, m->pidfd);
+	fdp_close(&m->chan_fd);
+	fdp_close(&m->pidfd);
+	m->pid = -1;
+	m->slots = m->held = 0;
+	m->seen = 0;
+	m->full = m->owes_drain = false;
+	m->ping_out = m->awaited = m->heard = m->distrusted = false;
+	m->missed = 0;
+	m->due_at = FDP_NEVER;
+	m->state = FDPOOL_EMPTY;
+}
+
+/* A pool that drains goes on replacing workers as long as somebody waits. */
+static bool
+is_wanted(const struct fdpool *p, const struct fdp_member *m)
+{
+	if (m->leaving)
+		return false;
+	return !p->draining || p->queue.len > 0 || fdp_pool_in_flight(p) > 0;
+}
+
+static void
+vacate(struct fdpool *p, struct fdp_member *m)
+{
+	p->places[m->index] = NULL;
+	fdp_member_free(m);
+	while (p->n_places > 0 && p->places[p->n_places - 1] == NULL)
+		p->n_places--;
+}
+
+static void
+restart_soon(struct fdpool *p, struct fdp_member *m)
+{
+	unsigned delay = restart_delay(p, m);
+
+	if (delay == 0) {
+		fdp_member_restart(p, m);
+		return;
+	}
+	fdp_tell(p, FDPOOL_EV_RESTART_WAITS, m, 0, delay);
+	m->due_at = fdp_now() + delay;
+	fdp_wake_at(p, m->due_at);
+}
+
+/* 0 the first time, then doubling; a worker that lived well starts anew. */
+static unsigned
+restart_delay(const struct fdpool *p, struct fdp_member *m)
+{
+	unsigned max = p->opt.restart_max_ms;
+	unsigned delay;
+
+	if (m->ready_at != 0 && fdp_now() - m->ready_at >= HEALTHY_MS)
+		m->next_delay = 0;
+	m->ready_at = 0;
+	delay = m->next_delay;
+	m->next_delay = delay == 0 ? DELAY_FIRST_MS : 2 * delay;
+	if (m->next_delay > max)
+		m->next_delay = max;
+	return delay;
+}

@@ -1,0 +1,356 @@
+/*
+ * The master's pool: accept, choose, give, count, reap, restart with a growing
+ * delay.  It never blocks on a worker and never reads a byte from a client.
+ */
+#include "pool.h"
+#include "fd.h"
+#include "options.h"
+#include "spawn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+
+#define LAST_WAIT_MS 2000 /* for a killed worker to be gone, at the end */
+
+/* events */
+static void on_process(struct fdpool *, unsigned index);
+static void on_channel(struct fdpool *, unsigned index);
+static void on_listener(struct fdpool *, unsigned index);
+static enum fdp_source source_of(const struct epoll_event *);
+static unsigned index_of(const struct epoll_event *);
+
+/* number of workers */
+static unsigned n_staying(const struct fdpool *);
+static struct fdp_member *last_staying(const struct fdpool *);
+static void drain_step(struct fdpool *);
+
+/* end */
+static void end_process(struct fdp_member *);
+
+int
+fdpool_new(struct fdpool **pool, const struct fdpool_options *options)
+{
+	struct fdpool *p = calloc(1, sizeof(*p));
+	int error;
+
+	if (p == NULL)
+		return -ENOMEM;
+	p->epoll_fd = p->timer_fd = p->spare_fd = -1;
+	p->armed_at = p->retry_at = p->accept_at = FDP_NEVER;
+	p->listening = true;
+	error = fdp_options_copy(&p->opt, options);
+	if (error != 0)
+		goto out;
+	if ((p->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
+	    (p->timer_fd = timerfd_create(
+		 CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) == -1 ||
+	    (p->spare_fd = eventfd(0, EFD_CLOEXEC)) == -1) {
+		error = -errno;
+		goto out;
+	}
+	error = fdp_watch(p, p->timer_fd, FDP_TIMER, 0);
+	if (error != 0)
+		goto out;
+	p->beat_at = fdp_now() + p->opt.heartbeat_ms;
+	fdp_wake_at(p, p->beat_at);
+	error = fdpool_resize(p, p->opt.workers);
+	if (error != 0)
+		goto out;
+	*pool = p;
+	return 0;
+out:
+	fdpool_free(p);
+	return error;
+}
+
+int
+fdpool_fd(const struct fdpool *p)
+{
+	return p->epoll_fd;
+}
+
+/*
+ * Workers first, since what they say frees slots and descriptors; then time,
+ * so that nobody is called silent whose answer is already here; then new
+ * clients; and what can be given is given at the end, in batches.
+ */
+int
+fdpool_dispatch(struct fdpool *p)
+{
+	int n, i;
+
+	n = epoll_wait(p->epoll_fd, p->events, FDP_EVENTS, 0);
+	if (n == -1)
+		return errno == EINTR ? 0 : -errno;
+	for (i = 0; i < n; i++)
+		if (source_of(&p->events[i]) == FDP_CHANNEL)
+			on_channel(p, index_of(&p->events[i]));
+	for (i = 0; i < n; i++)
+		if (source_of(&p->events[i]) == FDP_PROCESS)
+			on_process(p, index_of(&p->events[i]));
+	for (i = 0; i < n; i++)
+		if (source_of(&p->events[i]) == FDP_TIMER)
+			fdp_pulse(p);
+	for (i = 0; i < n; i++)
+		if (source_of(&p->events[i]) == FDP_LISTENER)
+			on_listener(p, index_of(&p->events[i]));
+	fdp_pump(p);
+	drain_step(p);
+	fdp_listen_adjust(p);
+	return 0;
+}
+
+int
+fdpool_resize(struct fdpool *p, unsigned workers)
+{
+	int error;
+
+	if (workers < 1 || workers > FDPOOL_WORKERS_MAX)
+		return -EINVAL;
+	if (p->draining)
+		return -ESHUTDOWN;
+	while (n_staying(p) < workers) {
+		error = fdp_member_add(p);
+		if (error != 0)
+			return error;
+	}
+	while (n_staying(p) > workers)
+		fdp_member_leave(p, last_staying(p));
+	return 0;
+}
+
+void
+fdpool_drain(struct fdpool *p)
+{
+	p->draining = true;
+	while (p->n_listeners > 0)
+		(void)fdpool_unlisten(p, p->listeners[0].fd);
+	drain_step(p);
+}
+
+bool
+fdpool_is_drained(const struct fdpool *p)
+{
+	return p->drained;
+}
+
+void
+fdpool_free(struct fdpool *p)
+{
+	unsigned i;
+
+	if (p == NULL)
+		return;
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL && p->places[i]->pidfd != -1)
+			fdp_child_kill(p->places[i]->pidfd);
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL && p->places[i]->pidfd != -1)
+			end_process(p->places[i]);
+	for (i = 0; i < p->n_places; i++)
+		fdp_member_free(p->places[i]);
+	fdp_ring_free(&p->queue);
+	fdp_close(&p->spare_fd);
+	fdp_close(&p->timer_fd);
+	fdp_close(&p->epoll_fd);
+	fdp_options_free(&p->opt);
+	free(p);
+}
+
+void
+fdpool_counts(const struct fdpool *p, struct fdpool_counts *counts)
+{
+	unsigned i;
+
+	*counts = p->total;
+	counts->queued = p->queue.len;
+	counts->in_flight = fdp_pool_in_flight(p);
+	counts->free = fdp_pool_room(p);
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL)
+			counts->held += p->places[i]->held;
+}
+
+unsigned
+fdpool_workers(const struct fdpool *p)
+{
+	return p->n_places;
+}
+
+int
+fdpool_worker_info(
+    const struct fdpool *p, unsigned index, struct fdpool_worker_info *info)
+{
+	const struct fdp_member *m;
+
+	if (index >= p->n_places)
+		return -ENOENT;
+	*info = (struct fdpool_worker_info){ .pid = -1 };
+	m = p->places[index];
+	if (m == NULL)
+		return 0;
+	info->state = m->state;
+	info->pid = m->pid;
+	info->slots = m->slots;
+	info->counts = m->counts;
+	info->counts.free = fdp_member_room(m);
+	info->counts.in_flight = m->in_flight.len;
+	info->counts.held = m->held;
+	return 0;
+}
+
+int
+fdp_watch(struct fdpool *p, int fd, enum fdp_source source, unsigned index)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN,
+		.data = { .u64 = (uint64_t)source << 32 | index },
+	};
+
+	return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &event) == -1 ? -errno
+								       : 0;
+}
+
+void
+fdp_unwatch(struct fdpool *p, int fd)
+{
+	(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+void
+fdp_tell(struct fdpool *p, enum fdpool_event_type type,
+    const struct fdp_member *m, int error, int64_t value)
+{
+	struct fdpool_event event = {
+		.type = type,
+		.worker = m != NULL ? (int)m->index : -1,
+		.pid = m != NULL ? m->pid : -1,
+		.error = error,
+		.value = value,
+	};
+
+	if (p->opt.on_event != NULL)
+		p->opt.on_event(p->opt.arg, &event);
+}
+
+void
+fdp_close_all(void *pool)
+{
+	struct fdpool *p = pool;
+	struct fdp_member *m;
+	unsigned i, j;
+
+	for (i = 0; i < p->n_places; i++) {
+		m = p->places[i];
+		if (m == NULL)
+			continue;
+		fdp_close(&m->chan_fd);
+		fdp_close(&m->pidfd);
+		for (j = 0; j < m->in_flight.len; j++)
+			fdp_close(&fdp_ring_at(&m->in_flight, j)->fd);
+	}
+	for (i = 0; i < p->queue.len; i++)
+		fdp_close(&fdp_ring_at(&p->queue, i)->fd);
+	fdp_close(&p->spare_fd);
+	fdp_close(&p->timer_fd);
+	fdp_close(&p->epoll_fd);
+}
+
+/* A worker that ended earlier in the same round may have left its place, or
+ * have a successor in it: an event for either finds nothing to do. */
+static void
+on_process(struct fdpool *p, unsigned index)
+{
+	struct fdp_member *m = p->places[index];
+
+	if (m != NULL && m->pidfd != -1)
+		fdp_member_reap(p, m);
+}
+
+static void
+on_channel(struct fdpool *p, unsigned index)
+{
+	struct fdp_member *m = p->places[index];
+
+	if (m != NULL && m->chan_fd != -1 && m->state != FDPOOL_DYING)
+		(void)fdp_mailbox_read(p, m);
+}
+
+static void
+on_listener(struct fdpool *p, unsigned index)
+{
+	if (index < p->n_listeners && p->listening && p->accept_at == FDP_NEVER)
+		fdp_accept(p, &p->listeners[index]);
+}
+
+static enum fdp_source
+source_of(const struct epoll_event *event)
+{
+	return (enum fdp_source)(event->data.u64 >> 32);
+}
+
+static unsigned
+index_of(const struct epoll_event *event)
+{
+	return (unsigned)(event->data.u64 & UINT32_MAX);
+}
+
+static unsigned
+n_staying(const struct fdpool *p)
+{
+	unsigned n = 0, i;
+
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL && !p->places[i]->leaving)
+			n++;
+	return n;
+}
+
+static struct fdp_member *
+last_staying(const struct fdpool *p)
+{
+	unsigned i = p->n_places;
+
+	while (i-- > 0)
+		if (p->places[i] != NULL && !p->places[i]->leaving)
+			return p->places[i];
+	return NULL;
+}
+
+/* Workers are told only when no client can come back to the queue any more:
+ * from then on none of them needs to be replaced. */
+static void
+drain_step(struct fdpool *p)
+{
+	unsigned i;
+
+	if (!p->draining || p->drained)
+		return;
+	if (!p->drain_told && p->queue.len == 0 && fdp_pool_in_flight(p) == 0) {
+		p->drain_told = true;
+		for (i = p->n_places; i-- > 0;)
+			if (p->places[i] != NULL)
+				fdp_member_leave(p, p->places[i]);
+	}
+	if (p->n_places == 0) {
+		p->drained = true;
+		fdp_tell(p, FDPOOL_EV_DRAINED, NULL, 0, 0);
+	}
+}
+
+/* One that cannot be killed is left to the system. */
+static void
+end_process(struct fdp_member *m)
+{
+	struct pollfd pfd = { .fd = m->pidfd, .events = POLLIN };
+	siginfo_t status;
+	int n;
+
+	do
+		n = poll(&pfd, 1, LAST_WAIT_MS);
+	while (n == -1 && errno == EINTR);
+	(void)fdp_child_reap(m->pidfd, &status);
+}

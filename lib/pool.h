@@ -1,0 +1,158 @@
+/*
+ * The pool's inside, shared by the files of its parts: member.c (a worker's
+ * life), mailbox.c (what workers say), handover.c (the queue and who gets
+ * what), listener.c (accepting) and pulse.c (what is due by time).
+ */
+#ifndef FDP_POOL_H
+#define FDP_POOL_H
+
+#include "fdpool.h"
+#include "ring.h"
+
+#include <sys/epoll.h>
+
+#define FDP_NEVER INT64_MAX
+#define FDP_EVENTS (2 * FDPOOL_WORKERS_MAX + FDPOOL_LISTENERS_MAX + 1)
+
+/* What an epoll event is about: the kind in the upper half of its data, an
+ * index in the lower one. */
+enum fdp_source { FDP_TIMER, FDP_CHANNEL, FDP_PROCESS, FDP_LISTENER };
+
+/* One worker place, and the process in it if there is one. */
+struct fdp_member {
+	unsigned index;
+	enum fdpool_worker_state state;
+	int pid;
+	int pidfd;
+	int chan_fd;
+	int64_t due_at; /* end of the state's patience */
+	int64_t ready_at;
+	unsigned next_delay; /* ms before the next restart */
+	bool leaving; /* the place goes with its process */
+
+	/* credits */
+	uint32_t slots; /* 0: not announced yet */
+	uint32_t held;
+	struct fdp_ring in_flight; /* the last `unsent` are not sent yet */
+	unsigned unsent;
+	bool full; /* the channel took no more; retried */
+	bool owes_drain;
+
+	/* hearing from it */
+	uint32_t seen;
+	uint32_t ping_seq;
+	bool ping_out; /* a ping has gone and its pong not come */
+	bool awaited; /* it should have been heard since the last beat */
+	bool heard;
+	bool distrusted;
+	unsigned missed; /* beats in a row */
+
+	struct fdpool_counts counts;
+};
+
+struct fdp_listener {
+	int fd;
+	unsigned id;
+};
+
+struct fdpool {
+	struct fdpool_options opt;
+	int epoll_fd;
+	int timer_fd;
+	int spare_fd; /* given up for a moment when the table is full */
+	struct fdpool_counts total;
+
+	/* worker places; a hole is NULL */
+	struct fdp_member *places[FDPOOL_WORKERS_MAX];
+	unsigned n_places;
+	unsigned choose_from;
+
+	/* Room for queue_max, and for all that may come back from workers:
+	 * queued + in flight <= queue_max + places * FDPOOL_WINDOW. */
+	struct fdp_ring queue;
+
+	struct fdp_listener listeners[FDPOOL_LISTENERS_MAX];
+	unsigned n_listeners;
+	bool listening; /* the listeners are in the epoll */
+	bool queue_full;
+	int64_t accept_at; /* FDP_NEVER: not paused */
+
+	/* drain */
+	bool draining;
+	bool drain_told;
+	bool drained;
+
+	/* time */
+	int64_t armed_at;
+	int64_t beat_at;
+	int64_t retry_at;
+
+	struct epoll_event events[FDP_EVENTS];
+};
+
+/* ---- pool.c ---- */
+
+int fdp_watch(struct fdpool *, int fd, enum fdp_source, unsigned index);
+void fdp_unwatch(struct fdpool *, int fd);
+void fdp_tell(struct fdpool *, enum fdpool_event_type,
+    const struct fdp_member *, int error, int64_t value);
+/* Closes every descriptor of the pool; in a worker that stays this program. */
+void fdp_close_all(void *pool);
+
+/* ---- member.c ---- */
+
+/* A new place with a process in it, in the first hole or at the end.
+ * 0, -EAGAIN (all places are taken by leaving workers) or -errno. */
+int fdp_member_add(struct fdpool *);
+/* Starts a process in an empty place; a failure is told and tried later. */
+void fdp_member_restart(struct fdpool *, struct fdp_member *);
+/* Begins its end: no clients from now on, no restart. */
+void fdp_member_leave(struct fdpool *, struct fdp_member *);
+/* Says again what found no room in the channel. */
+void fdp_member_retry(struct fdp_member *);
+/* SIGKILL; error is why.  bad: what it still says is not believed. */
+void fdp_member_kill(struct fdpool *, struct fdp_member *, int error, bool bad);
+/* Takes note of its end if it has ended; it may be gone (NULL) afterwards. */
+void fdp_member_reap(struct fdpool *, struct fdp_member *);
+/* No message will come any more, although the process is there. */
+void fdp_member_hung_up(struct fdpool *, struct fdp_member *);
+/* Puts what it has not taken back to the front of the queue. */
+void fdp_member_reclaim(struct fdpool *, struct fdp_member *);
+/* Frees a member; its process must be gone. */
+void fdp_member_free(struct fdp_member *);
+
+/* ---- mailbox.c ---- */
+
+/* Reads a batch of what a worker says.  False: there is no more for now. */
+bool fdp_mailbox_read(struct fdpool *, struct fdp_member *);
+/* It is alive, whatever it said. */
+void fdp_member_heard(struct fdpool *, struct fdp_member *);
+
+/* ---- handover.c ---- */
+
+/* How many clients it could be given now. */
+unsigned fdp_member_room(const struct fdp_member *);
+/* The same over all. */
+unsigned fdp_pool_room(const struct fdpool *);
+unsigned fdp_pool_in_flight(const struct fdpool *);
+/* Gives as many of the queued as there is room for. */
+void fdp_pump(struct fdpool *);
+/* Full channels are tried again in a moment. */
+void fdp_retry_soon(struct fdpool *);
+
+/* ---- listener.c ---- */
+
+void fdp_accept(struct fdpool *, const struct fdp_listener *);
+/* Lets accepting begin or end as the queue and the pause say. */
+void fdp_listen_adjust(struct fdpool *);
+void fdp_accept_resume(struct fdpool *);
+
+/* ---- pulse.c ---- */
+
+int64_t fdp_now(void); /* ms */
+/* Sees to it that fdp_pulse is called at that time or before. */
+void fdp_wake_at(struct fdpool *, int64_t when);
+/* Does what is due. */
+void fdp_pulse(struct fdpool *);
+
+#endif

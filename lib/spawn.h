@@ -1,0 +1,35 @@
+/* Starting and ending one worker process. */
+#ifndef FDP_SPAWN_H
+#define FDP_SPAWN_H
+
+#include "fdpool.h"
+
+#include <signal.h>
+
+struct fdp_child {
+	int pid;
+	int pidfd;
+	int chan_fd; /* the master's end */
+};
+
+/*
+ * Forks a worker as the options say.  close_others(arg) is called in a child
+ * that stays this program (run), to close the pool's other descriptors.
+ * 0, and the descriptors are the caller's, or -errno and no child is left.
+ */
+int fdp_spawn(struct fdp_child *, const struct fdpool_options *,
+    void (*close_others)(void *arg), void *arg);
+
+/* SIGKILL.  A child that has ended is fine. */
+void fdp_child_kill(int pidfd);
+
+/*
+ * Takes the exit status without waiting.  True when the child has ended;
+ * status->si_code is 0 when somebody else took the status (SIGCHLD ignored).
+ */
+bool fdp_child_reap(int pidfd, siginfo_t *status);
+
+/* Whether SIGSTOP or the like holds it. */
+bool fdp_child_is_stopped(int pidfd);
+
+#endif

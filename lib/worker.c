@@ -1,0 +1,428 @@
+/* The worker's end of a channel. */
+#include "channel.h"
+#include "fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#define BATCH 64
+
+enum phase { PHASE_SERVING = 1, PHASE_DRAINING = 2 };
+
+/* Room for a batch.  The headers are made once; the kernel changes only
+ * lengths and flags, which are put right after each use. */
+struct inbox {
+	struct mmsghdr heads[BATCH];
+	struct iovec iov[BATCH];
+	union ctl_down msgs[BATCH];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control[BATCH];
+};
+
+struct fdpool_worker {
+	int chan_fd;
+	uint32_t index;
+	uint32_t slots;
+	uint32_t held;
+	int failed; /* -EPIPE or -EPROTO: for good */
+	int hurt; /* -EMFILE: told once */
+	bool draining;
+	uint32_t seen;
+
+	/* what the master has not been told */
+	uint32_t taken;
+	uint32_t done;
+	uint32_t dropped;
+	bool owes_pong;
+	uint32_t pong_seq;
+
+	/* where a received client goes, while a message is handled */
+	struct fdpool_client *client;
+	int client_fd;
+
+	size_t hello_len;
+	unsigned char hello[FDPOOL_HELLO_MAX];
+	struct inbox inbox;
+};
+
+/* opening */
+static int hear_hello(struct fdpool_worker *);
+static int say_ready(struct fdpool_worker *);
+static void inbox_init(struct inbox *);
+
+/* receiving */
+static ssize_t receive(struct fdpool_worker *, struct fdpool_client *,
+    size_t want, int flags, bool *more);
+static int
+handle(struct fdpool_worker *, unsigned i, struct fdpool_client *client);
+static int descriptor_of(struct msghdr *);
+static int make_blocking(struct fdpool_worker *, struct fdpool_client *);
+
+/* handlers: 1 for a client, 0 for another message */
+static int op_client(void *, const void *);
+static int op_ping(void *, const void *);
+static int op_drain(void *, const void *);
+
+/* saying */
+static int say(struct fdpool_worker *, int flags);
+
+static const struct fdp_op ops[CTL_TYPES] = {
+	[CTL_CLIENT] = { op_client, sizeof(struct ctl_client), PHASE_SERVING,
+	    OP_FD },
+	[CTL_PING] = { op_ping, sizeof(struct ctl_ping),
+	    PHASE_SERVING | PHASE_DRAINING, 0 },
+	[CTL_DRAIN] = { op_drain, sizeof(struct ctl_drain), PHASE_SERVING,
+	    OP_ONCE },
+};
+
+/* The channel is made blocking, and every call that must not wait says so
+ * itself: fdpool_worker_wait needs no poll then. */
+int
+fdpool_worker_open(struct fdpool_worker **worker, int chan_fd, unsigned slots)
+{
+	struct fdpool_worker *w = NULL;
+	int error = -EINVAL;
+
+	if (slots < 1 || slots > FDPOOL_SLOTS_MAX)
+		goto out;
+	w = calloc(1, sizeof(*w));
+	error = -ENOMEM;
+	if (w == NULL)
+		goto out;
+	w->chan_fd = fdp_take(&chan_fd);
+	w->slots = slots;
+	inbox_init(&w->inbox);
+	error = -EINVAL;
+	if (fcntl(w->chan_fd, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(w->chan_fd, F_SETFL, 0) == -1)
+		goto out;
+	if ((error = hear_hello(w)) != 0 || (error = say_ready(w)) != 0)
+		goto out;
+	*worker = w;
+	return 0;
+out:
+	fdp_close(&chan_fd);
+	fdpool_worker_close(w);
+	return error;
+}
+
+const void *
+fdpool_worker_hello(const struct fdpool_worker *w, size_t *len)
+{
+	*len = w->hello_len;
+	return w->hello;
+}
+
+unsigned
+fdpool_worker_index(const struct fdpool_worker *w)
+{
+	return w->index;
+}
+
+int
+fdpool_worker_fd(const struct fdpool_worker *w)
+{
+	return w->chan_fd;
+}
+
+bool
+fdpool_worker_is_draining(const struct fdpool_worker *w)
+{
+	return w->draining;
+}
+
+int
+fdpool_worker_wait(struct fdpool_worker *w, struct fdpool_client *client)
+{
+	bool more;
+	ssize_t n;
+
+	do {
+		/* The master does not ping a worker of one slot that it
+		 * believes busy, so what it has not been told must go before
+		 * the wait. */
+		n = say(w, 0);
+		if (n != 0 || w->draining)
+			break;
+		n = receive(w, client, 1, 0, &more);
+		if (n == 1)
+			n = make_blocking(w, client);
+	} while (n == 0);
+	return n == -EPIPE ? 0 : (int)n;
+}
+
+/*
+ * The master hears of what was taken before the caller has seen it.  If a
+ * client's bytes can kill this process, they kill it once: a client that was
+ * not said to be taken would be given to the next worker.
+ */
+ssize_t
+fdpool_worker_recv(
+    struct fdpool_worker *w, struct fdpool_client *clients, size_t cap)
+{
+	bool more = true;
+	size_t got = 0;
+	ssize_t n = 0;
+
+	if (cap == 0)
+		return -EINVAL;
+	while (more && got < cap) {
+		n = receive(w, clients + got, cap - got, MSG_DONTWAIT, &more);
+		if (n < 0)
+			break;
+		got += (size_t)n;
+	}
+	(void)say(w, MSG_DONTWAIT);
+	if (got == 0)
+		return n;
+	if (n == -EMFILE)
+		w->hurt = (int)n;
+	return (ssize_t)got;
+}
+
+void
+fdpool_worker_done(struct fdpool_worker *w, unsigned n)
+{
+	w->done += n;
+	w->held -= n < w->held ? n : w->held;
+}
+
+int
+fdpool_worker_flush(struct fdpool_worker *w)
+{
+	return say(w, MSG_DONTWAIT);
+}
+
+void
+fdpool_worker_close(struct fdpool_worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->failed == 0)
+		(void)say(w, MSG_DONTWAIT);
+	fdp_close(&w->chan_fd);
+	free(w);
+}
+
+/* Without room for a descriptor: one that came would be dropped, and seen in
+ * the flags. */
+static int
+hear_hello(struct fdpool_worker *w)
+{
+	struct ctl_hello hello;
+	struct iovec iov = { .iov_base = &hello, .iov_len = sizeof(hello) };
+	struct msghdr head = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	do
+		n = recvmsg(w->chan_fd, &head, 0);
+	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
+	w->failed = n == -1 ? -errno : n == 0 ? -EPIPE : 0;
+	if (w->failed != 0)
+		return w->failed;
+	if ((size_t)n != sizeof(hello) || hello.type != CTL_HELLO ||
+	    (head.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) ||
+	    hello.version != CTL_VERSION || hello.len > FDPOOL_HELLO_MAX)
+		return w->failed = -EPROTO;
+	w->index = hello.index;
+	w->hello_len = hello.len;
+	memcpy(w->hello, hello.bytes, hello.len);
+	return 0;
+}
+
+static int
+say_ready(struct fdpool_worker *w)
+{
+	struct ctl_ready ready = {
+		.type = CTL_READY, .version = CTL_VERSION, .slots = w->slots
+	};
+
+	return fdp_chan_send(w->chan_fd, &ready, sizeof(ready), 0);
+}
+
+static void
+inbox_init(struct inbox *inbox)
+{
+	unsigned i;
+
+	for (i = 0; i < BATCH; i++) {
+		inbox->iov[i] = (struct iovec){ .iov_base = &inbox->msgs[i],
+			.iov_len = sizeof(inbox->msgs[i]) };
+		inbox->heads[i].msg_hdr = (struct msghdr){
+			.msg_iov = &inbox->iov[i],
+			.msg_iovlen = 1,
+			.msg_control = inbox->control[i].bytes,
+			/* CMSG_SPACE would let two descriptors in */
+			.msg_controllen = CMSG_LEN(sizeof(int)),
+		};
+	}
+}
+
+/*
+ * Receives one batch; *more is whether it was full.  After an error no client
+ * of the batch is lost: those before it are counted, and the error is given
+ * at the next call (failed), or now if there is none.
+ */
+static ssize_t
+receive(struct fdpool_worker *w, struct fdpool_client *clients, size_t want,
+    int flags, bool *more)
+{
+	unsigned cap = want < BATCH ? (unsigned)want : BATCH;
+	ssize_t got = 0;
+	int n, i, one, hurt = w->hurt;
+
+	*more = false;
+	w->hurt = 0;
+	if (w->failed != 0 || hurt != 0)
+		return w->failed != 0 ? w->failed : hurt;
+	do
+		n = recvmmsg(w->chan_fd, w->inbox.heads, cap, flags, NULL);
+	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
+	if (n == -1 && errno == EAGAIN)
+		return 0;
+	if (n == -1)
+		return w->failed = -errno;
+	for (i = 0; i < n; i++) {
+		one = handle(w, (unsigned)i, &clients[got]);
+		if (one == -EMFILE)
+			w->hurt = one;
+		else if (one < 0)
+			w->failed = one;
+		else
+			got += one;
+	}
+	*more = (unsigned)n == cap && w->failed == 0 && w->hurt == 0;
+	if (got > 0)
+		return got;
+	hurt = w->hurt;
+	w->hurt = 0;
+	return w->failed != 0 ? w->failed : hurt;
+}
+
+/* 1: a client, 0: another message, or -errno.  Once a message was wrong,
+ * those after it are only cleared away. */
+static int
+handle(struct fdpool_worker *w, unsigned i, struct fdpool_client *client)
+{
+	struct mmsghdr *head = &w->inbox.heads[i];
+	unsigned phase = w->draining ? PHASE_DRAINING : PHASE_SERVING;
+	int flags = head->msg_hdr.msg_flags, one;
+
+	w->client_fd = descriptor_of(&head->msg_hdr);
+	w->client = client;
+	head->msg_hdr.msg_controllen = CMSG_LEN(sizeof(int));
+	head->msg_hdr.msg_flags = 0;
+	if (w->failed != 0)
+		one = w->failed;
+	else if (head->msg_len == 0)
+		one = -EPIPE;
+	else if ((flags & MSG_CTRUNC) && w->client_fd == -1) {
+		/* No room in this process's table.  The client is lost, but
+		 * not its place in the order of what was taken. */
+		w->taken++;
+		w->dropped++;
+		one = -EMFILE;
+	} else if (flags & (MSG_TRUNC | MSG_CTRUNC))
+		one = -EPROTO;
+	else
+		one = fdp_op_run(ops, w, phase, &w->seen, &w->inbox.msgs[i],
+		    head->msg_len, w->client_fd != -1);
+	fdp_close(&w->client_fd);
+	return one;
+}
+
+static int
+descriptor_of(struct msghdr *head)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(head);
+	int fd = -1;
+
+	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
+	    c->cmsg_type == SCM_RIGHTS)
+		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+static int
+make_blocking(struct fdpool_worker *w, struct fdpool_client *client)
+{
+	int off = 0, error;
+
+	(void)ioctl(client->fd, FIONBIO, &off);
+	error = say(w, 0);
+	if (error != 0) {
+		fdp_close(&client->fd);
+		return error;
+	}
+	return 1;
+}
+
+static int
+op_client(void *ctx, const void *msg)
+{
+	const struct ctl_client *m = msg;
+	struct fdpool_worker *w = ctx;
+
+	if (w->held == w->slots)
+		return -EPROTO;
+	w->held++;
+	w->taken++;
+	w->client->fd = fdp_take(&w->client_fd);
+	w->client->tag = m->tag;
+	return 1;
+}
+
+static int
+op_ping(void *ctx, const void *msg)
+{
+	const struct ctl_ping *ping = msg;
+	struct fdpool_worker *w = ctx;
+
+	w->pong_seq = ping->seq;
+	w->owes_pong = true;
+	return 0;
+}
+
+static int
+op_drain(void *ctx, const void *msg)
+{
+	struct fdpool_worker *w = ctx;
+
+	(void)msg;
+	w->draining = true;
+	return 0;
+}
+
+/* What finds no room stays owed.  An event loop is woken for it by the next
+ * ping at the latest. */
+static int
+say(struct fdpool_worker *w, int flags)
+{
+	struct ctl_pong pong = { .type = CTL_PONG, .seq = w->pong_seq };
+	struct ctl_report report = {
+		.type = CTL_REPORT,
+		.taken = w->taken,
+		.done = w->done,
+		.dropped = w->dropped,
+	};
+	int error = 0;
+
+	if (w->owes_pong) {
+		error = fdp_chan_send(w->chan_fd, &pong, sizeof(pong), flags);
+		if (error == 0)
+			w->owes_pong = false;
+	}
+	if (error == 0 && (w->taken > 0 || w->done > 0)) {
+		error = fdp_chan_send(
+		    w->chan_fd, &report, sizeof(report), flags);
+		if (error == 0)
+			w->taken = w->done = w->dropped = 0;
+	}
+	return error == -EAGAIN ? 0 : error;
+}
