@@ -10,7 +10,9 @@
  * The library has no globals, installs no signal handler, never logs and
  * never exits (but in a child it forked, when that child's function returns).
  * One pool, and one worker handle, belong to one thread at a time; different
- * pools may be used from different threads.
+ * pools may be used from different threads.  Workers die with the thread that
+ * started them (PR_SET_PDEATHSIG), which is the one that called fdpool_new,
+ * fdpool_resize or fdpool_dispatch: let it live as long as the pool.
  *
  * Results are 0 or a count, or a negative errno.  fdpool(3) has the same
  * contract with complete programs.
@@ -19,6 +21,7 @@
 #define FDPOOL_H
 
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,12 +41,18 @@ extern "C" {
 #define FDPOOL_WINDOW 64 /* sockets sent to a worker, not yet taken */
 #define FDPOOL_CHANNEL_FD 3 /* an exec'd worker finds its channel here */
 
+#ifdef __cplusplus
+#define FDPOOL_ALIGNAS(n) alignas(n)
+#else
+#define FDPOOL_ALIGNAS(n) _Alignas(n)
+#endif
+
 struct fdpool;
 struct fdpool_worker;
 
 /* Opaque to the library; what the master writes, the worker reads. */
 struct fdpool_tag {
-	_Alignas(8) unsigned char bytes[FDPOOL_TAG_SIZE];
+	FDPOOL_ALIGNAS(8) unsigned char bytes[FDPOOL_TAG_SIZE];
 };
 
 /*
@@ -58,7 +67,8 @@ struct fdpool_counts {
 	uint64_t given; /* sent, each time (a socket given again counts) */
 	uint64_t taken; /* said by workers */
 	uint64_t done; /* said by workers */
-	uint64_t lost; /* held by a worker when it died */
+	uint64_t lost; /* held by a worker when it died, or dropped by it for
+			  want of a descriptor */
 	uint64_t given_again; /* in flight to a worker when it died */
 	uint64_t refused; /* turned away: queue full, or by on_accept */
 	uint64_t restarted; /* workers replaced after dying */
@@ -88,12 +98,13 @@ enum fdpool_event_type {
 	FDPOOL_EV_SILENT, /* worker, pid, value = ms since last heard */
 	FDPOOL_EV_BACK, /* worker, pid: a silent one was heard again */
 	FDPOOL_EV_KILLED, /* worker, pid, error: why it was killed */
-	FDPOOL_EV_ENDED, /* worker, pid, value = waitid si_status,
-				     error = si_code (CLD_EXITED ...) */
+	FDPOOL_EV_ENDED, /* worker, pid, value = waitid si_status, error =
+			    si_code (CLD_EXITED ...; 0: somebody else took the
+			    status) */
 	FDPOOL_EV_RESTART_WAITS, /* worker, value = delay in ms */
 	FDPOOL_EV_START_FAILED, /* worker, error: fork or socketpair */
 	FDPOOL_EV_ACCEPT_PAUSED, /* error: -EMFILE, ...; value = pause in ms;
-				     error 0: the queue is full */
+				    error 0: the queue is full */
 	FDPOOL_EV_ACCEPT_RESUMED, /* nothing more */
 	FDPOOL_EV_DRAINED, /* the last worker has ended after a drain */
 	FDPOOL_EVENTS
@@ -128,11 +139,16 @@ struct fdpool_options {
 
 	/*
 	 * Exactly one of the two.  run: called in a forked child with its
-	 * channel; its result is the exit status.  All descriptors of the pool
-	 * but that channel are closed there; the caller's own stay open.
+	 * channel; its result is the exit status, given to _exit(2).  All
+	 * descriptors of the pool but that channel are closed there; the
+	 * caller's own stay open.
 	 * argv: a program (argv[0] is its path, NULL ends it), which finds its
 	 * channel at FDPOOL_CHANNEL_FD, keep_fds after it in their order, 0 to
-	 * 2 as the master's, and nothing else open.
+	 * 2 as the master's, and nothing else open.  A program that cannot be
+	 * run ends with status 127.
+	 * Both ways a worker starts with no signal blocked and all signals at
+	 * their default, and gets SIGKILL when the master dies; a worker that
+	 * changes its user must ask for that anew (PR_SET_PDEATHSIG).
 	 */
 	int (*run)(int chan_fd, void *run_arg);
 	void *run_arg;
@@ -144,12 +160,14 @@ struct fdpool_options {
 	const void *hello;
 	size_t hello_len; /* 0..FDPOOL_HELLO_MAX */
 
+	/* All in milliseconds, and up to 3600000 where no other limit is
+	 * given.  The restart delay of a worker that keeps dying grows 0, 100,
+	 * 200, 400 ... up to restart_max_ms. */
 	unsigned heartbeat_ms; /* 10..60000 between pings; default 1000 */
-	unsigned silent_ms; /* unheard for so long: killed; >= 2 beats;
-				   default 10000 */
+	unsigned silent_ms; /* unheard for so long: killed; at least 2 beats;
+			       default 10000, or 2 beats if that is more */
 	unsigned start_ms; /* to announce itself; default 10000 */
-	unsigned restart_max_ms; /* the restart delay grows 0, 100, 200 ...
-				    up to this; default 2000 */
+	unsigned restart_max_ms; /* default 2000 */
 	unsigned accept_pause_ms; /* after EMFILE and the like; default 200 */
 	unsigned accept_batch; /* accepted at one go; 1..256; default 64 */
 
@@ -171,9 +189,9 @@ struct fdpool_options {
 
 /*
  * Makes a pool and starts its workers.  The pool is the caller's, for
- * fdpool_free.  Returns 0, -EINVAL (an option out of its range), -ENOMEM,
- * -EMFILE, or what fork and socketpair said; *pool is untouched then and
- * no child is left.
+ * fdpool_free.  Returns 0, -EINVAL (an option out of its range, or a keep_fd
+ * that is not open), -ENOMEM, -EMFILE, or what fork and socketpair said; *pool
+ * is untouched then and no child is left.
  */
 int fdpool_new(struct fdpool **pool, const struct fdpool_options *);
 
@@ -194,12 +212,13 @@ int fdpool_dispatch(struct fdpool *);
  * Accepts clients from listen_fd inside fdpool_dispatch.  listen_fd must be
  * a listening, non-blocking stream socket; it is borrowed until
  * fdpool_unlisten, fdpool_drain or fdpool_free.  Accepted sockets are CLOEXEC
- * and O_NONBLOCK (unset the latter for blocking workers by run mode: see
- * fdpool_worker_wait).  While the waiting queue is full the pool does not
- * accept: clients wait in the kernel's backlog.  EMFILE, ENFILE, ENOBUFS and
- * ENOMEM: one client is taken off the backlog with a spare descriptor and
- * closed, then accepting pauses for accept_pause_ms.
- * Returns 0, -EINVAL (not listening), -EEXIST, -ENOSPC (FDPOOL_LISTENERS_MAX).
+ * and O_NONBLOCK (fdpool_worker_wait takes the latter off).  While the waiting
+ * queue is full the pool does not accept: clients wait in the kernel's
+ * backlog; it begins again when a quarter of the queue is empty.  EMFILE,
+ * ENFILE, ENOBUFS and ENOMEM: one client is taken off the backlog with a spare
+ * descriptor and closed, then accepting pauses for accept_pause_ms.
+ * Returns 0, -EINVAL (not such a socket), -EEXIST, -ENOSPC
+ * (FDPOOL_LISTENERS_MAX), -ESHUTDOWN (the pool drains), or what epoll said.
  */
 int fdpool_listen(struct fdpool *, int listen_fd, unsigned listener_id);
 
@@ -211,33 +230,38 @@ int fdpool_unlisten(struct fdpool *, int listen_fd);
  * Sends conn_fd to the least loaded worker, or queues it when all are full.
  * Takes conn_fd on every path: on failure it is closed here.  tag may be
  * NULL (all zero).  Returns 0, -EAGAIN (the queue is full), -ESHUTDOWN (the
- * pool drains), -EBADF.
+ * pool drains), -EBADF (conn_fd is not open).  A descriptor that the kernel
+ * will not pass is closed when that is found out, and counted as refused.
  */
 int fdpool_give(struct fdpool *, int conn_fd, const struct fdpool_tag *tag);
 
 /*
  * Changes the number of workers, 1..FDPOOL_WORKERS_MAX.  New ones start at
- * once; those over the number get no more clients, finish what they hold and
- * end.  Returns 0, -EINVAL, -ESHUTDOWN (the pool drains) or what starting
- * said (the number then stays as far as it came).
+ * once; those over the number, the highest first, get no more clients, finish
+ * what they hold and end.  Returns 0, -EINVAL, -ESHUTDOWN (the pool drains),
+ * -EAGAIN (leaving workers still fill the places) or what starting said (the
+ * number then stays as far as it came).
  */
 int fdpool_resize(struct fdpool *, unsigned workers);
 
 /*
  * Begins the end: the listeners are let go, queued clients are still given,
  * each worker ends when it holds nothing more.  fdpool_dispatch goes on as
- * before; fdpool_is_drained says when all have ended.
+ * before; fdpool_is_drained says when all have ended.  A worker whose client
+ * never ends is not hurried: fdpool_free is the caller's limit.
  */
 void fdpool_drain(struct fdpool *);
 bool fdpool_is_drained(const struct fdpool *);
 
-/* Kills what still runs, reaps it, closes everything.  NULL is fine. */
+/* Kills what still runs, reaps it (a worker that two seconds after SIGKILL is
+ * still in the kernel is left to it), closes everything.  NULL is fine. */
 void fdpool_free(struct fdpool *);
 
 /* The whole pool's counts; those of ended workers are in them. */
 void fdpool_counts(const struct fdpool *, struct fdpool_counts *);
 
-/* How many worker places there are (draining ones included). */
+/* How many worker places there are, draining ones included.  Places below the
+ * highest may be FDPOOL_EMPTY for good after fdpool_resize. */
 unsigned fdpool_workers(const struct fdpool *);
 
 /* Returns 0, or -ENOENT for an index past fdpool_workers. */
@@ -247,10 +271,14 @@ int fdpool_worker_info(
 /* ---- the worker ---- */
 
 /*
- * Takes the channel (on every path), reads the hello and announces slots:
+ * Takes the channel (on every path), waits for the hello and announces slots:
  * clients may arrive from now on.  A worker drops its rights before this.
- * Returns 0, -EINVAL (slots not 1..FDPOOL_SLOTS_MAX), -ENOMEM, -EPIPE (the
- * master is gone), -EPROTO (the master spoke nonsense).
+ * slots = 1 says that this worker serves its client in blocking calls: while
+ * it holds one the master expects no answer to its pings, and notices only
+ * that it is stopped or dead.  With more slots it must come back to
+ * fdpool_worker_recv (or _wait) within each heartbeat, busy or not.
+ * Returns 0, -EINVAL (slots not 1..FDPOOL_SLOTS_MAX, or no descriptor),
+ * -ENOMEM, -EPIPE (the master is gone), -EPROTO (the master spoke nonsense).
  */
 int fdpool_worker_open(struct fdpool_worker **, int chan_fd, unsigned slots);
 
@@ -263,8 +291,9 @@ unsigned fdpool_worker_index(const struct fdpool_worker *);
 /*
  * The course note's way, for slots = 1: waits for one client.  What was said
  * with fdpool_worker_done before is sent first.  client->fd is the caller's
- * and is blocking.  Returns 1, 0 (the pool drains or the master is gone: end
- * now), or -EPROTO, -EMFILE (a descriptor was lost for want of room).
+ * and is blocking.  Signals do not end the wait.  Returns 1, 0 (the pool
+ * drains or the master is gone: end now), -EPROTO (end now), or -EMFILE (a
+ * client was lost for want of room in the descriptor table; go on).
  */
 int fdpool_worker_wait(struct fdpool_worker *, struct fdpool_client *client);
 
@@ -275,9 +304,12 @@ int fdpool_worker_wait(struct fdpool_worker *, struct fdpool_client *client);
 int fdpool_worker_fd(const struct fdpool_worker *);
 
 /*
- * Receives what has come, up to cap clients, without waiting; answers the
- * master's pings.  The descriptors are the caller's.  Returns how many came
- * (0: none for now), -EPIPE (the master is gone: end now), -EPROTO, -EMFILE.
+ * Receives what has come, up to cap clients (at least 1), without waiting;
+ * answers the master's pings; tells the master, before it returns, what was
+ * taken: from then on the client is this worker's, and lost if it dies.  The
+ * descriptors are the caller's.  Returns how many came (0: none for now),
+ * -EINVAL (cap is 0), -EPIPE (the master is gone: end now), -EPROTO (end now),
+ * or -EMFILE (as above; go on).
  */
 ssize_t fdpool_worker_recv(
     struct fdpool_worker *, struct fdpool_client *clients, size_t cap);
@@ -287,18 +319,22 @@ bool fdpool_worker_is_draining(const struct fdpool_worker *);
 
 /*
  * Says that n clients are finished and their sockets closed.  Sent by
- * fdpool_worker_flush, fdpool_worker_wait, or fdpool_worker_recv.
+ * fdpool_worker_flush, fdpool_worker_wait, or fdpool_worker_recv.  A worker
+ * that says more than it holds is killed by the master.
  */
 void fdpool_worker_done(struct fdpool_worker *, unsigned n);
 
 /*
- * Sends what has been taken and done, in one message.  An event loop calls it
- * once per turn.  Returns 0, -EPIPE (the master is gone).
+ * Sends what has been done since, in one message.  An event loop calls it
+ * once per turn; without need it makes no system call.  What finds no room in
+ * the channel stays owed and goes with the next call.  Returns 0, -EPIPE (the
+ * master is gone).
  */
 int fdpool_worker_flush(struct fdpool_worker *);
 
-/* Closes the channel, which tells the master that this worker ends.
- * NULL is fine. */
+/* Sends what is owed and closes the channel, which tells the master that this
+ * worker ends: a process that stays is killed after silent_ms.  NULL is fine.
+ */
 void fdpool_worker_close(struct fdpool_worker *);
 
 #ifdef __cplusplus
