@@ -20,6 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from train_client import TrainClient, receive_push  # noqa: F401 (for tests)
+
 REPO = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("NETPAN_BUILD", REPO / "build" / "release")).resolve()
 NETPAND = BUILD / "src" / "server" / "netpand"
