@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -86,16 +87,19 @@ listen_open(int *out, const char *addr, const char *congestion)
 	return r;
 }
 
-bool
-listen_is_loopback(const char *addr)
+enum listen_reach
+listen_reach(const char *addr)
 {
 	union address a;
+	bool local;
 
 	if (address_parse(&a, addr) == 0)
-		return false;
+		return LISTEN_NO_ADDRESS;
 	if (a.any.sa_family == AF_INET)
-		return ntohl(a.v4.sin_addr.s_addr) >> 24 == 127;
-	return IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+		local = ntohl(a.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	else
+		local = IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr);
+	return local ? LISTEN_LOOPBACK : LISTEN_BEYOND;
 }
 
 char *

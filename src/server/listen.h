@@ -2,7 +2,6 @@
 #ifndef SERVER_LISTEN_H
 #define SERVER_LISTEN_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -14,8 +13,10 @@
  */
 int listen_open(int *fd, const char *addr, const char *congestion);
 
-/* Is this text a loopback address?  False too when it is no address. */
-bool listen_is_loopback(const char *addr);
+enum listen_reach { LISTEN_NO_ADDRESS, LISTEN_LOOPBACK, LISTEN_BEYOND };
+
+/* From where can clients come to this address? */
+enum listen_reach listen_reach(const char *addr);
 
 /* "127.0.0.1:8686": where fd really listens.  Returns out. */
 char *listen_name(int fd, char *out, size_t cap);

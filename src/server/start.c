@@ -77,7 +77,8 @@ open_listeners(
 	int fd, r;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!o->anonymous_read && !listen_is_loopback(addrs[i]))
+		if (!o->anonymous_read &&
+		    listen_reach(addrs[i]) == LISTEN_BEYOND)
 			fatalx("%s is reachable from other machines, and"
 			       " everyone could read: say --anonymous=read if"
 			       " that is meant",
