@@ -119,7 +119,7 @@ def random_bytes(size, seed=1):
 
 
 # Sizes at and around the lengths that the protocols know.
-TREE_SIZES = [0, 1, 11, 999, 1000, 1001, 4095, 4096, 65536, 1048577]
+TREE_SIZES = [11, 0, 1, 999, 1000, 1001, 4095, 4096, 65536, 1048577]
 
 TREE_NAMES = [
     "plain.txt", "with space", "网盘.txt", "new\nline", "quote'\"",
@@ -142,15 +142,16 @@ def make_tree(root, seed=1, folders=6, files=30, big=5 << 20):
         place.mkdir()
         places.append(place)
     (root / "empty folder").mkdir()
+    places.append(root / "empty folder")
     for i in range(files):
-        place = places[i % len(places)]
+        place = places[i % folders]
         name = TREE_NAMES[i] if i < len(TREE_NAMES) else f"file-{i:04d}"
         size = TREE_SIZES[i % len(TREE_SIZES)]
         make_file(place / name, size, rng.randrange(1 << 30),
                   mode=rng.choice([0o644, 0o600, 0o755, 0o444]),
                   mtime_ns=rng.randrange(-10**18, 17 * 10**17))
     if big:
-        make_file(places[-1] / "big.bin", big, seed)
+        make_file(places[folders] / "big.bin", big, seed)
     for i, place in enumerate(reversed(places)):
         os.utime(place, ns=(0, 10**18 + i * 10**9 + 123456789))
     return root
