@@ -9,6 +9,8 @@ import pytest
 
 from netpan_harness import REPO, sha256
 
+pytestmark = pytest.mark.once
+
 PRODUCTS = {
     "netpand": "src/server/netpand",
     "netpan": "src/client/netpan",

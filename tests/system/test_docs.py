@@ -7,6 +7,8 @@ import pytest
 
 from netpan_harness import NETPAN, NETPAND, REPO
 
+pytestmark = pytest.mark.once
+
 MAN = REPO / "man"
 PROGRAMS = {"netpand": (NETPAND, "netpand.8"), "netpan": (NETPAN, "netpan.1")}
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]*|-[A-Za-z0-9])(?![\w-])")

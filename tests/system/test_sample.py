@@ -2,7 +2,11 @@
 
 import subprocess
 
+import pytest
+
 from netpan_harness import REPO, tree_state
+
+pytestmark = pytest.mark.once
 
 MAKE_SAMPLE = REPO / "scripts" / "make-sample"
 

@@ -8,6 +8,8 @@ import pytest
 
 from netpan_harness import REPO
 
+pytestmark = pytest.mark.once
+
 LIST = REPO / "packaging" / "debian-packages"
 
 # Stand-ins for the system's tools: each writes its arguments into a log.
