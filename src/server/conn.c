@@ -66,11 +66,23 @@ conn_wake(struct conn *c)
 }
 
 void
+conn_event(struct conn *c, uint32_t events)
+{
+	if (events & (EPOLLERR | EPOLLHUP))
+		c->is_gone = true;
+	conn_wake(c);
+}
+
+void
 conn_run(struct conn *c)
 {
 	enum want want;
 
 	c->woken = false;
+	if (c->is_gone) {
+		conn_close(c);
+		return;
+	}
 	c->turn_left = CONN_TURN_BYTES;
 	want = c->state == CONN_LEAVING ? conn_leave_step(c) : c->door->step(c);
 	if (want == WANT_LEAVE) {

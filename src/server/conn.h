@@ -64,6 +64,7 @@ struct conn {
 	bool in_epoll;
 	bool at_eof; /* the client sends no more */
 	bool on_disk; /* its last turn ended with WANT_DISK */
+	bool is_gone; /* the socket is dead: nobody waits for an answer */
 	bool is_shut; /* was told that no more comes */
 	bool woken; /* linked in the worker's ready list */
 	struct link ready;
@@ -88,6 +89,8 @@ struct conn {
 /* Takes client->fd.  The connection is then in the ready list. */
 void conn_open(struct conn *, struct worker *, const struct fdpool_client *);
 void conn_wake(struct conn *);
+/* What epoll said of its socket. */
+void conn_event(struct conn *, uint32_t events);
 /* One turn of its door. */
 void conn_run(struct conn *);
 void conn_timed_out(struct conn *);

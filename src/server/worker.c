@@ -166,7 +166,7 @@ worker_loop(struct worker *w)
 			else if (tag == w->helpers)
 				r = (helpers_reap(w->helpers), 0);
 			else
-				r = (conn_wake(tag), 0);
+				r = (conn_event(tag, events[i].events), 0);
 			if (r != 0)
 				return r;
 		}
@@ -194,7 +194,6 @@ worker_accept(struct worker *w)
 			log_error("worker %u: a client was lost: the"
 				  " descriptor table is full",
 			    w->index);
-			fdpool_worker_done(w->pool, 1);
 			return 0;
 		}
 		if (n < 0)

@@ -602,6 +602,7 @@ def test_100_deaths_lose_nobody_who_waits(tree):
                 os.kill(victim, signal.SIGSTOP)
                 waiting = [server.connect() for _ in range(3)]
                 os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: not is_alive(victim), "it is dead")
             for s in waiting:
                 s.sendall(HELLO)
                 # one that was taken already may be lost with its worker,
