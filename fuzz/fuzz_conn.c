@@ -3,7 +3,6 @@
  * whatever pieces, and however slowly it reads, what comes back is a sequence
  * of whole, valid frames, and nothing is left behind.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -11,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +24,8 @@
 #include "server/worker.h"
 #include "store/store.h"
 #include "train/train.h"
+
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -149,7 +151,7 @@ peer_check(struct peer *p)
 	uint8_t version;
 
 	if (!p->saw_hello && left >= TRAIN_HELLO_SIZE) {
-		assert(
+		must(
 		    train_hello_parse(at, left, &version, &reason) == TRAIN_OK);
 		at += TRAIN_HELLO_SIZE;
 		left -= TRAIN_HELLO_SIZE;
@@ -159,7 +161,7 @@ peer_check(struct peer *p)
 		enum train_result r = train_frame_parse(
 		    at, left, TRAIN_FROM_SERVER, &f, &reason);
 
-		assert(r == TRAIN_OK);
+		must(r == TRAIN_OK);
 		if (left - TRAIN_HEADER_SIZE < f.len)
 			break;
 		at += TRAIN_HEADER_SIZE + f.len;
@@ -249,10 +251,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		;
 	close(fds[1]);
 
-	assert(n_released == 1);
-	assert(conn.fd == -1 && conn.answer == NULL);
-	assert(w->ins.n_used == 0 && w->outs.n_used == 0);
-	assert(w->answers.n_used == 0 && w->n_walks == 0);
-	assert(!timer_is_set(&conn.timer));
+	must(n_released == 1);
+	must(conn.fd == -1 && conn.answer == NULL);
+	must(w->ins.n_used == 0 && w->outs.n_used == 0);
+	must(w->answers.n_used == 0 && w->n_walks == 0);
+	must(!timer_is_set(&conn.timer));
 	return 0;
 }
