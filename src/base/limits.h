@@ -28,7 +28,10 @@
 	X(MIN_RATE, 1024, "bytes/s", "a reader's minimum rate")               \
 	/* client */                                                          \
 	X(JOBS, 64, "connections", "connections of one netpan get -r")        \
-	X(RETRIES, 20, "attempts", "in a row without one new byte")
+	X(RETRIES, 20, "attempts", "in a row without one new byte")           \
+	X(CONNECT_MS, 10000, "ms", "for a connection to be made")             \
+	X(SILENCE_MS, 60000, "ms", "a server silent for so long is gone")     \
+	X(TREE_ENTRIES, 100000000, "entries", "of one tree that is fetched")
 
 enum {
 #define LIMIT_ENUM(name, value, unit, meaning) LIM_##name = (value),

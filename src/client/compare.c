@@ -1,0 +1,152 @@
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "client/compare.h"
+#include "client/part.h"
+#include "client/stop.h"
+
+#define STOP_EVERY 1024 /* entries between looks at stop_fd */
+
+struct compare {
+	struct tree *tree;
+	const struct target *target;
+	struct tally *tally;
+	struct compare_missing *missing;
+	struct place place;
+};
+
+static int compare_entry(struct compare *, uint32_t);
+static int compare_folder(struct compare *, struct entry *);
+static int compare_file(struct compare *, struct entry *);
+
+int
+compare_tree(struct tree *tree, const struct target *target, int stop_fd,
+    struct tally *tally, struct compare_missing *missing)
+{
+	struct compare c = { .tree = tree,
+		.target = target,
+		.tally = tally,
+		.missing = missing };
+	uint32_t i, n = tree_count(tree);
+	struct path path;
+	int r = 0;
+
+	memset(missing, 0, sizeof(*missing));
+	place_init(&c.place);
+	for (i = 0; i < n && r == 0; i++) {
+		r = compare_entry(&c, i);
+		if (r != 0 && !compare_is_fatal(r)) {
+			tree_entry(tree, i)->state = ENTRY_FAILED;
+			tree_path(tree, i, &path);
+			tally_fail(tally, &path,
+			    r == -EBADF
+				? "netpan keeps such names for its own parts"
+			    : r == -ENOTDIR || r == -ELOOP
+				? "what is in its place here is no folder"
+			    : r == -EISDIR ? "a folder is in its place here"
+					   : strerrordesc_np(-r));
+			r = 0;
+		}
+		if (i % STOP_EVERY == 0 && stop_is_asked(stop_fd))
+			r = -EINTR;
+	}
+	place_close(&c.place);
+	return r;
+}
+
+int
+compare_is_fatal(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EIO;
+}
+
+int
+compare_finish(struct tree *tree, const struct target *target, int stop_fd,
+    struct tally *tally)
+{
+	struct place place;
+	struct entry *e;
+	uint32_t i;
+	int r = 0;
+
+	place_init(&place);
+	for (i = tree_count(tree); i-- > 0 && r == 0;) {
+		e = tree_entry(tree, i);
+		if (e->kind == TRAIN_DIR && e->state == ENTRY_DONE &&
+		    (place_go(&place, target, tree, e->parent) != 0 ||
+			target_finish_folder(place.fd, e) != 0))
+			atomic_fetch_add(&tally->lax, 1);
+		if (i % STOP_EVERY == 0 && stop_is_asked(stop_fd))
+			r = -EINTR;
+	}
+	place_close(&place);
+	return r;
+}
+
+static int
+compare_entry(struct compare *c, uint32_t i)
+{
+	struct entry *e = tree_entry(c->tree, i);
+	int r;
+
+	if (e->parent != TREE_ROOT &&
+	    tree_entry(c->tree, e->parent)->state == ENTRY_FAILED) {
+		/* was told with the folder */
+		e->state = ENTRY_FAILED;
+		atomic_fetch_add(&c->tally->failed, 1);
+		return 0;
+	}
+	if (part_is_name(e->name))
+		return -EBADF;
+	r = place_go(&c->place, c->target, c->tree, e->parent);
+	if (r != 0)
+		return r;
+	return e->kind == TRAIN_DIR ? compare_folder(c, e) : compare_file(c, e);
+}
+
+static int
+compare_folder(struct compare *c, struct entry *e)
+{
+	int r;
+
+	r = target_make_folder(c->place.fd, e->name);
+	if (r < 0)
+		return r;
+	if (r == 1)
+		e->marks |= ENTRY_IS_NEW;
+	e->state = ENTRY_DONE;
+	atomic_fetch_add(&c->tally->folders, 1);
+	return 0;
+}
+
+static int
+compare_file(struct compare *c, struct entry *e)
+{
+	bool is_new = e->parent != TREE_ROOT &&
+		      (tree_entry(c->tree, e->parent)->marks & ENTRY_IS_NEW) !=
+			  0;
+	int has = TARGET_NOTHING;
+
+	if (!is_new)
+		has = target_compare(c->place.fd, e);
+	if (has < 0)
+		return has;
+	if (has == TARGET_FOLDER)
+		return -EISDIR;
+	if (has == TARGET_SAME) {
+		e->state = ENTRY_THERE;
+		atomic_fetch_add(&c->tally->there, 1);
+		return 0;
+	}
+	e->state = ENTRY_MISSING;
+	if (!is_new && target_has_part(c->place.fd, e))
+		e->marks |= ENTRY_HAS_PART;
+	c->missing->files++;
+	/* sizes are a stranger's word */
+	if (c->missing->bytes + e->size < e->size)
+		c->missing->bytes = UINT64_MAX;
+	else
+		c->missing->bytes += e->size;
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* What of a listed tree is here already, and what is to be fetched. */
+#ifndef CLIENT_COMPARE_H
+#define CLIENT_COMPARE_H
+
+#include <stdint.h>
+
+#include "client/tally.h"
+#include "client/target.h"
+#include "client/tree.h"
+
+struct compare_missing {
+	uint64_t files;
+	uint64_t bytes;
+};
+
+/*
+ * Gives every entry its state, and makes the folders.  A file of the same
+ * size and mtime is taken to be there.  What cannot be put in its place is
+ * told and counted as failed, with all that is below it.
+ * 0, -EINTR (the user wants an end), or -errno that ends it all: no space, a
+ * dead disk.
+ */
+int compare_tree(struct tree *, const struct target *, int stop_fd,
+    struct tally *, struct compare_missing *);
+
+/* Is this an error of the disk, not of the entry that met it? */
+int compare_is_fatal(int err);
+
+/* Sets mode and time of the folders, deepest first. */
+int compare_finish(
+    struct tree *, const struct target *, int stop_fd, struct tally *);
+
+#endif

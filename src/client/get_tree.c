@@ -1,0 +1,193 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "client/client.h"
+#include "client/compare.h"
+#include "client/job.h"
+#include "client/listing.h"
+#include "client/say.h"
+
+struct get {
+	const struct client_get *ask;
+	struct target *target;
+	struct conn *conn;
+	struct tree *tree;
+	struct train_sum sum;
+	struct compare_missing missing;
+	struct tally tally;
+	struct progress progress;
+	struct job job;
+};
+
+static enum client_exit get_list(struct get *);
+static enum client_exit get_compare(struct get *);
+static enum client_exit get_fetch(struct get *);
+static enum client_exit get_finish(struct get *);
+static void get_summary(struct get *, uint64_t);
+static enum client_exit disk_failed(const struct get *, int);
+static void count_left(struct get *);
+
+enum client_exit
+client_get_tree(const struct client_get *ask)
+{
+	static enum client_exit (*const steps[])(
+	    struct get *) = { get_list, get_compare, get_fetch, get_finish };
+	enum client_exit verdict = CLIENT_FAILED;
+	uint64_t began_ms, took_ms;
+	struct get *get;
+	size_t i;
+	int r;
+
+	get = calloc(1, sizeof(*get));
+	if (get == NULL) {
+		say("get: no memory");
+		return CLIENT_FAILED;
+	}
+	get->ask = ask;
+	tally_init(&get->tally, ask->path);
+	progress_init(&get->progress, false, "");
+	began_ms = get->progress.begun_ms;
+	r = target_open(&get->target, ask->out, true);
+	get->conn = conn_new(ask->session);
+	get->tree = tree_new(0);
+	if (r != 0 || get->conn == NULL || get->tree == NULL) {
+		disk_failed(get, r != 0 ? r : -ENOMEM);
+		goto out;
+	}
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		verdict = steps[i](get);
+		if (verdict != CLIENT_DONE)
+			break;
+	}
+	progress_end(&get->progress);
+	took_ms = progress_elapsed_ms(&get->progress) +
+		  (get->progress.begun_ms - began_ms);
+	if (verdict != CLIENT_STOPPED && tree_count(get->tree) > 0)
+		get_summary(get, took_ms);
+	if (verdict == CLIENT_STOPPED)
+		say("get: stopped; run the same command again to go on");
+	if (verdict == CLIENT_DONE && get->tally.failed > 0)
+		verdict = CLIENT_FAILED;
+out:
+	conn_free(get->conn);
+	tree_free(get->tree);
+	target_close(get->target);
+	free(get);
+	return verdict;
+}
+
+static enum client_exit
+get_list(struct get *get)
+{
+	enum client_exit verdict;
+
+	progress_init(
+	    &get->progress, !get->ask->quiet && say_has_status(), "listing");
+	verdict = listing_fetch(get->conn, get->ask->session, get->ask->path,
+	    get->tree, &get->sum, &get->progress);
+	progress_end(&get->progress);
+	return verdict;
+}
+
+static enum client_exit
+get_compare(struct get *get)
+{
+	int r;
+
+	r = compare_tree(get->tree, get->target, get->ask->session->stop_fd,
+	    &get->tally, &get->missing);
+	if (r == -EINTR)
+		return CLIENT_STOPPED;
+	return r == 0 ? CLIENT_DONE : disk_failed(get, r);
+}
+
+static enum client_exit
+get_fetch(struct get *get)
+{
+	struct job *job = &get->job;
+
+	if (get->missing.files == 0)
+		return CLIENT_DONE;
+	progress_init(&get->progress, !get->ask->quiet && say_has_status(), "");
+	get->progress.items_due = get->missing.files;
+	get->progress.bytes_due = get->missing.bytes;
+	job->session = get->ask->session;
+	job->root = get->ask->path;
+	job->tree = get->tree;
+	job->target = get->target;
+	job->tally = &get->tally;
+	job->progress = &get->progress;
+	return job_run(job, &get->missing, get->ask->jobs, get->conn);
+}
+
+static enum client_exit
+get_finish(struct get *get)
+{
+	int r;
+
+	count_left(get);
+	r = compare_finish(
+	    get->tree, get->target, get->ask->session->stop_fd, &get->tally);
+	if (r == -EINTR)
+		return CLIENT_STOPPED;
+	r = target_sync(get->target);
+	return r == 0 ? CLIENT_DONE : disk_failed(get, r);
+}
+
+/* Every file has become something, unless memory ran out on the way. */
+static void
+count_left(struct get *get)
+{
+	uint32_t i, n = tree_count(get->tree);
+	struct path path;
+
+	for (i = 0; i < n; i++) {
+		const struct entry *e = tree_entry(get->tree, i);
+
+		if (e->state != ENTRY_MISSING && e->state != ENTRY_AGAIN)
+			continue;
+		tree_path(get->tree, i, &path);
+		tally_fail(&get->tally, &path, "There was no memory for it");
+	}
+}
+
+static void
+get_summary(struct get *get, uint64_t took_ms)
+{
+	const struct tally *t = &get->tally;
+	const struct train_sum *sum = &get->sum;
+	char bytes[16], rate[16], took[32];
+
+	if (t->lax > 0)
+		say("get: the mode or time of %" PRIu64
+		    " entries could not be set",
+		    t->lax);
+	if (get->ask->quiet)
+		return;
+	text_size(bytes, sizeof(bytes), t->bytes);
+	text_size(rate, sizeof(rate),
+	    took_ms > 0 ? t->bytes * 1000 / took_ms : t->bytes);
+	printf("%" PRIu64 " files and %" PRIu64
+	       " folders, %s in %s, %s/s; %" PRIu64
+	       " files were there; not served: %" PRIu64 " links, %" PRIu64
+	       " special, %" PRIu64 " unreadable; %" PRIu64 " failed\n",
+	    t->files, t->folders, bytes,
+	    progress_duration(took, sizeof(took), took_ms), rate, t->there,
+	    sum->links, sum->special, sum->unreadable, t->failed);
+}
+
+static enum client_exit
+disk_failed(const struct get *get, int err)
+{
+	char shown[SAY_PATH_SIZE];
+
+	say("get: Cannot write in %s: %s",
+	    text_escape(
+		shown, sizeof(shown), get->ask->out, strlen(get->ask->out)),
+	    strerrordesc_np(-err));
+	return CLIENT_FAILED;
+}

@@ -1,0 +1,192 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "client/mtime.h"
+#include "client/part.h"
+#include "client/target.h"
+
+#define OPEN_FOLDER (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+struct target {
+	int root_fd;
+};
+
+static bool is_same_time(const struct timespec *, int64_t);
+
+int
+target_open(struct target **out, const char *name, bool make)
+{
+	struct target *t;
+
+	t = malloc(sizeof(*t));
+	if (t == NULL)
+		return -ENOMEM;
+	t->root_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->root_fd == -1 && errno == ENOENT && make &&
+	    mkdir(name, 0777) == 0)
+		t->root_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->root_fd == -1) {
+		int err = errno;
+
+		free(t);
+		return -err;
+	}
+	*out = t;
+	return 0;
+}
+
+void
+target_close(struct target *t)
+{
+	if (t == NULL)
+		return;
+	fd_close(&t->root_fd);
+	free(t);
+}
+
+void
+place_init(struct place *place)
+{
+	place->fd = -1;
+	place->folder = TREE_ROOT;
+}
+
+void
+place_close(struct place *place)
+{
+	fd_close(&place->fd);
+}
+
+int
+place_go(struct place *place, const struct target *t, const struct tree *tree,
+    uint32_t folder)
+{
+	uint32_t way[LIM_PATH_SEGS], i;
+	unsigned n = 0;
+	int fd, next;
+
+	if (place->fd != -1 && place->folder == folder)
+		return 0;
+	fd_close(&place->fd);
+	for (i = folder; i != TREE_ROOT; i = tree_entry(tree, i)->parent)
+		way[n++] = i;
+	fd = openat(t->root_fd, ".", O_PATH | OPEN_FOLDER);
+	while (fd != -1 && n > 0) {
+		next = openat(
+		    fd, tree_entry(tree, way[--n])->name, O_PATH | OPEN_FOLDER);
+		fd_close(&fd);
+		fd = next;
+	}
+	if (fd == -1)
+		return -errno;
+	place->fd = fd;
+	place->folder = folder;
+	return 0;
+}
+
+int
+target_make_folder(int parent_fd, const char *name)
+{
+	struct stat st;
+
+	if (mkdirat(parent_fd, name, 0700) == 0)
+		return 1;
+	if (errno != EEXIST)
+		return -errno;
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	/* One that its owner may not write in was fetched so; the end of this
+	 * run sets its mode again. */
+	if ((st.st_mode & 0700) != 0700 && st.st_uid == geteuid())
+		(void)!fchmodat(parent_fd, name, (st.st_mode & 07777) | 0700,
+		    AT_SYMLINK_NOFOLLOW);
+	return 0;
+}
+
+int
+target_compare(int parent_fd, const struct entry *e)
+{
+	struct stat st;
+
+	if (fstatat(parent_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? TARGET_NOTHING : -errno;
+	if (S_ISDIR(st.st_mode))
+		return TARGET_FOLDER;
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size ||
+	    !is_same_time(&st.st_mtim, e->mtime_ns))
+		return TARGET_OTHER;
+	if ((st.st_mode & 0777) != e->mode)
+		(void)!fchmodat(
+		    parent_fd, e->name, e->mode, AT_SYMLINK_NOFOLLOW);
+	return TARGET_SAME;
+}
+
+bool
+target_has_part(int parent_fd, const struct entry *e)
+{
+	char name[PART_NAME_SIZE];
+	struct stat st;
+
+	part_name(name, e->name, e->size, e->mtime_ns);
+	return fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size > 0;
+}
+
+int
+target_finish_folder(int parent_fd, const struct entry *e)
+{
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	struct stat st;
+	int fd, r = 0;
+
+	fd = openat(parent_fd, e->name, O_RDONLY | OPEN_FOLDER);
+	if (fd == -1)
+		return -errno;
+	times[1] = mtime_to_timespec(e->mtime_ns);
+	if (fstat(fd, &st) == -1)
+		r = -errno;
+	if (r == 0 && !is_same_time(&st.st_mtim, e->mtime_ns) &&
+	    futimens(fd, times) == -1)
+		r = -errno;
+	/* a set-group-id bit is this side's own */
+	if (r == 0 && (st.st_mode & 0777) != e->mode &&
+	    fchmod(fd, (st.st_mode & 07000) | e->mode) == -1)
+		r = -errno;
+	fd_close(&fd);
+	return r;
+}
+
+bool
+target_has_room(int dir_fd, uint64_t bytes)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(dir_fd, &vfs) == -1 || vfs.f_frsize == 0)
+		return true; /* writing will tell */
+	return bytes / vfs.f_frsize <= vfs.f_bavail;
+}
+
+int
+target_sync(const struct target *t)
+{
+	return syncfs(t->root_fd) == -1 ? -errno : 0;
+}
+
+/* A file system that keeps whole seconds only has the same time when its
+ * seconds are the same. */
+static bool
+is_same_time(const struct timespec *have, int64_t want_ns)
+{
+	struct timespec want = mtime_to_timespec(want_ns);
+
+	return have->tv_sec == want.tv_sec &&
+	       (have->tv_nsec == want.tv_nsec || have->tv_nsec == 0);
+}

@@ -1,0 +1,60 @@
+/*
+ * The folder on the local disk that receives a tree.  Everything is named as
+ * one segment under a held folder descriptor, and no symlink is followed, so
+ * nothing outside is reached whatever a server sends and whatever lies there.
+ */
+#ifndef CLIENT_TARGET_H
+#define CLIENT_TARGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/tree.h"
+
+struct target;
+
+/* The user's own path is followed as any path is.  With make, it is made if
+ * it is not there (its parent must be).  0 or -errno. */
+int target_open(struct target **, const char *name, bool make);
+void target_close(struct target *); /* NULL is fine */
+
+/* The folder a thread works in: opened once for entries beside each other. */
+struct place {
+	int fd; /* -1: none */
+	uint32_t folder;
+};
+
+void place_init(struct place *);
+void place_close(struct place *);
+
+/*
+ * Opens the folder (TREE_ROOT or an index).  place->fd is the place's, good
+ * for *at calls only.  0, -ENOTDIR or -ELOOP (something else is in the way),
+ * -errno.
+ */
+int place_go(struct place *, const struct target *, const struct tree *,
+    uint32_t folder);
+
+/* Makes a folder, or is content with one that is there and lets us work in it.
+ * 1 made, 0 was there, -ENOTDIR (something else is in the way), -errno. */
+int target_make_folder(int parent_fd, const char *name);
+
+enum target_has { TARGET_NOTHING, TARGET_SAME, TARGET_OTHER, TARGET_FOLDER };
+
+/* Compares what is there with the entry by kind, size and mtime.  The mode of
+ * what is the same is set, as far as we may.  -errno, else enum target_has. */
+int target_compare(int parent_fd, const struct entry *);
+
+/* Is there a part of this file?  Its length must be more than 0. */
+bool target_has_part(int parent_fd, const struct entry *);
+
+/* Sets a folder's mode and mtime.  0 or -errno. */
+int target_finish_folder(int parent_fd, const struct entry *);
+
+/* Are there bytes free for so many more? */
+bool target_has_room(int dir_fd, uint64_t bytes);
+
+/* Waits until all is on the disk.  0 or -errno. */
+int target_sync(const struct target *);
+
+#endif
