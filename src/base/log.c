@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,9 +37,9 @@ static size_t line_begin(char *line, const char *word);
 static size_t line_end(char *line, size_t len);
 static size_t grown(size_t len, int n);
 /* ---- its way out ---- */
-static void send_line(const char *line, size_t len);
+static void send_line(char *line, size_t len);
+static size_t make_notice(char *line, unsigned lost);
 static bool is_writable(void);
-static void tell_lost(void);
 
 void
 log_open(const char *name, enum log_level level)
@@ -133,9 +133,7 @@ log_line(const char *word, int error, const char *fmt, va_list ap)
 		len = grown(
 		    len, snprintf(line + len, sizeof(line) - len, ": %s",
 			     strerror_r(error, words, sizeof(words))));
-	len = line_end(line, len);
-	tell_lost();
-	send_line(line, len);
+	send_line(line, line_end(line, len));
 	errno = saved;
 }
 
@@ -188,17 +186,36 @@ grown(size_t len, int n)
 	return len + (size_t)n;
 }
 
+/* Before it, in the same write, what was lost until now. */
 static void
-send_line(const char *line, size_t len)
+send_line(char *line, size_t len)
 {
+	char notice[LOG_LINE_BYTES];
+	unsigned lost = atomic_exchange(&logger.lost, 0);
+	struct iovec iov[] = {
+		{ .iov_base = notice, .iov_len = 0 },
+		{ .iov_base = line, .iov_len = len },
+	};
 	ssize_t n = -1;
 
+	if (lost > 0)
+		iov[0].iov_len = make_notice(notice, lost);
 	if (is_writable())
 		do
-			n = write(logger.fd, line, len);
+			n = writev(logger.fd, iov, 2);
 		while (n == -1 && errno == EINTR);
 	if (n == -1)
-		atomic_fetch_add(&logger.lost, 1);
+		atomic_fetch_add(&logger.lost, lost + 1);
+}
+
+static size_t
+make_notice(char *line, unsigned lost)
+{
+	size_t len = line_begin(line, level_words[LOG_WARN]);
+
+	len = grown(len, snprintf(line + len, LOG_LINE_BYTES - len,
+			     "log lines lost: %u", lost));
+	return line_end(line, len);
 }
 
 /* A file always is; a pipe with no room for a line, or a stopped terminal, is
@@ -209,22 +226,4 @@ is_writable(void)
 	struct pollfd p = { .fd = logger.fd, .events = POLLOUT };
 
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
-}
-
-static void
-tell_lost(void)
-{
-	char line[LOG_LINE_BYTES];
-	unsigned lost;
-	size_t len;
-
-	if (atomic_load(&logger.lost) == 0 || !is_writable())
-		return;
-	lost = atomic_exchange(&logger.lost, 0);
-	if (lost == 0)
-		return;
-	len = line_begin(line, level_words[LOG_WARN]);
-	len = grown(len, snprintf(line + len, sizeof(line) - len,
-			     "%u log lines were lost", lost));
-	send_line(line, line_end(line, len));
 }
