@@ -57,13 +57,13 @@ setup-build:
 	@scripts/setup build
 
 run: setup-build
-	@$(MAKE) --no-print-directory build/release/build.ninja
+	@$(MAKE) -s build/release/build.ninja
 	ninja -C build/release src/server/netpand src/client/netpan
 	@scripts/make-sample build/sample
 	@scripts/run
 
 test: setup
-	@$(MAKE) --no-print-directory release
+	@$(MAKE) -s release
 	scripts/test build/release $(T)
 
 unit: release
@@ -73,12 +73,12 @@ system: release
 	scripts/test --system build/release $(T)
 
 asan: setup
-	@$(MAKE) --no-print-directory build/asan/build.ninja
+	@$(MAKE) -s build/asan/build.ninja
 	ninja -C build/asan
 	scripts/test build/asan -m "not once" $(T)
 
 fuzz: setup
-	@$(MAKE) --no-print-directory build/fuzz/build.ninja
+	@$(MAKE) -s build/fuzz/build.ninja
 	ninja -C build/fuzz
 	scripts/fuzz build/fuzz
 
