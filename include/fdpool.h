@@ -215,8 +215,9 @@ int fdpool_dispatch(struct fdpool *);
  * and O_NONBLOCK (fdpool_worker_wait takes the latter off).  While the waiting
  * queue is full the pool does not accept: clients wait in the kernel's
  * backlog; it begins again when a quarter of the queue is empty.  EMFILE,
- * ENFILE, ENOBUFS and ENOMEM: one client is taken off the backlog with a spare
- * descriptor and closed, then accepting pauses for accept_pause_ms.
+ * ENFILE, ENOBUFS and ENOMEM: one client of a listener is taken off its backlog
+ * with a spare descriptor and closed, then accepting pauses for
+ * accept_pause_ms.
  * Returns 0, -EINVAL (not such a socket), -EEXIST, -ENOSPC
  * (FDPOOL_LISTENERS_MAX), -ESHUTDOWN (the pool drains), or what epoll said.
  */
@@ -307,7 +308,10 @@ int fdpool_worker_fd(const struct fdpool_worker *);
  * Receives what has come, up to cap clients (at least 1), without waiting;
  * answers the master's pings; tells the master, before it returns, what was
  * taken: from then on the client is this worker's, and lost if it dies.  The
- * descriptors are the caller's.  Returns how many came (0: none for now),
+ * descriptors are the caller's.  The master closes its copy a moment later, so
+ * closing the worker's may not be the last close: take a socket out of your
+ * epoll (EPOLL_CTL_DEL) before you close it, and shutdown(2) it where the
+ * client must see the end at once.  Returns how many came (0: none for now),
  * -EINVAL (cap is 0), -EPIPE (the master is gone: end now), -EPROTO (end now),
  * or -EMFILE (as above; go on).
  */

@@ -228,10 +228,13 @@ send_hello(const struct fdpool *p, const struct fdp_member *m)
 		.index = m->index,
 		.len = (uint32_t)p->opt.hello_len,
 	};
+	int error;
 
 	if (p->opt.hello_len > 0)
 		memcpy(hello.bytes, p->opt.hello, p->opt.hello_len);
-	return fdp_chan_send(m->chan_fd, &hello, sizeof(hello), MSG_DONTWAIT);
+	error = fdp_chan_send(m->chan_fd, &hello, sizeof(hello), MSG_DONTWAIT);
+	/* It may have ended already, which is heard of in its turn. */
+	return error == -EPIPE ? 0 : error;
 }
 
 static void

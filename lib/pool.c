@@ -282,7 +282,9 @@ on_channel(struct fdpool *p, unsigned index)
 static void
 on_listener(struct fdpool *p, unsigned index)
 {
-	if (index < p->n_listeners && p->listening && p->accept_at == FDP_NEVER)
+	/* Also when another has just begun a pause: one that is broken must
+	 * not starve the others. */
+	if (index < p->n_listeners && p->listening)
 		fdp_accept(p, &p->listeners[index]);
 }
 

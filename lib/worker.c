@@ -147,7 +147,7 @@ fdpool_worker_wait(struct fdpool_worker *w, struct fdpool_client *client)
 		/* The master does not ping a worker of one slot that it
 		 * believes busy, so what it has not been told must go before
 		 * the wait. */
-		n = say(w, 0);
+		n = w->failed != 0 ? w->failed : say(w, 0);
 		if (n != 0 || w->draining)
 			break;
 		n = receive(w, client, 1, 0, &more);
@@ -282,7 +282,8 @@ receive(struct fdpool_worker *w, struct fdpool_client *clients, size_t want,
 	if (w->failed != 0 || hurt != 0)
 		return w->failed != 0 ? w->failed : hurt;
 	do
-		n = recvmmsg(w->chan_fd, w->inbox.heads, cap, flags, NULL);
+		n = recvmmsg(w->chan_fd, w->inbox.heads, cap,
+		    flags | MSG_CMSG_CLOEXEC, NULL);
 	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
 	if (n == -1 && errno == EAGAIN)
 		return 0;
