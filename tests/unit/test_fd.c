@@ -9,6 +9,17 @@
 #include "base/fd.h"
 
 static void
+test_count_is_of_all(void **state)
+{
+	int open_fds = 0;
+
+	(void)state;
+	for (int fd = 0; fd < 1024; fd++)
+		open_fds += fcntl(fd, F_GETFD) != -1;
+	assert_int_equal(fd_count_open(), open_fds);
+}
+
+static void
 test_close_and_take(void **state)
 {
 	int fds[2], taken, before = fd_count_open();
@@ -159,6 +170,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_count_is_of_all),
 		cmocka_unit_test(test_close_and_take),
 		cmocka_unit_test(test_nonblock),
 		cmocka_unit_test(test_short_counts_are_looped_over),

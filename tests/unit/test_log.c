@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,6 +180,27 @@ test_errno_is_kept(void **state)
 	end();
 }
 
+static void
+test_nobody_is_there_to_read(void **state)
+{
+	void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+
+	(void)state;
+	begin();
+	fd_close(&pipe_fds[0]);
+	errno = EXDEV;
+	log_error("x");
+	assert_int_equal(errno, EXDEV);
+	end();
+	begin();
+	log_error("y");
+	hear();
+	assert_string_equal(
+	    said, "netpand: warning: log lines lost: 1\nnetpand: error: y\n");
+	end();
+	signal(SIGPIPE, before);
+}
+
 /* The name is cut; a line stays one line, of its length at most. */
 static void
 test_lines_are_bounded(void **state)
@@ -279,6 +301,7 @@ main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_no_time_for_a_journal),
 		cmocka_unit_test(test_errno_is_kept),
+		cmocka_unit_test(test_nobody_is_there_to_read),
 		cmocka_unit_test(test_lines_are_bounded),
 		cmocka_unit_test(test_control_bytes_do_not_pass),
 		cmocka_unit_test(test_a_full_pipe_is_not_waited_for),

@@ -147,6 +147,9 @@ test_urls(void **state)
 		{ __LINE__, B("/%2fetc%2fpasswd"), PATH_SLASH, "", false },
 		{ __LINE__, B("/a%2Fb"), PATH_SLASH, "", false },
 		{ __LINE__, B("/%2f"), PATH_SLASH, "", false },
+		/* the first thing wrong is the one that is told */
+		{ __LINE__, B("/a%2f%zz"), PATH_SLASH, "", false },
+		{ __LINE__, B("/a%00%zz"), PATH_NUL, "", false },
 		{ __LINE__, B("/a%00"), PATH_NUL, "", false },
 		{ __LINE__, B("/a\0b"), PATH_NUL, "", false },
 		{ __LINE__, B("/%00"), PATH_NUL, "", false },
