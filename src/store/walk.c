@@ -201,12 +201,12 @@ walk_step(
 		return 0;
 	}
 	w->at = WALK_ENTRY;
+	if (w->is_seeking && walk_seek(w))
+		return 0;
 	if (w->until.n > 0 && path_cmp(&w->rel, &w->until) >= 0) {
 		w->has_more = true;
 		return walk_end(w, 0);
 	}
-	if (w->is_seeking && walk_seek(w))
-		return 0;
 	r = walk_look(w, meta, fd, open_error);
 	if (r == 1 && meta->kind == STORE_DIR &&
 	    (w->depth == 0 || w->rel.n < w->depth))
