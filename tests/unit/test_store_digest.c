@@ -1,0 +1,764 @@
+/* Digests: right, kept, and never those of other bytes. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/evp.h>
+
+#include "base/fd.h"
+#include "base/text.h"
+#include "store/digest.h"
+#include "store_tree.h"
+
+#define nitems(a) (sizeof(a) / sizeof((a)[0]))
+
+#define ATTR "user.netpan.sha256"
+#define ATTR_BYTES 56
+#define OLD_S 1500000000
+
+#define SHA_EMPTY \
+	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define SHA_ABC \
+	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define SHA_MILLION_A \
+	"cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+
+/* The kernel as a test wants it; linked with --wrap. */
+static struct {
+	int setxattr_errno;
+	int setxattr_asked;
+	int pread_errno;
+	void (*on_pread)(void); /* before the second read */
+	int preads;
+} fake;
+
+static struct {
+	struct tree *tree;
+	_Atomic bool stop;
+} hook;
+
+int __real_fsetxattr(int, const char *, const void *, size_t, int);
+int __wrap_fsetxattr(int, const char *, const void *, size_t, int);
+ssize_t __real_pread64(int, void *, size_t, off64_t);
+ssize_t __wrap_pread64(int, void *, size_t, off64_t);
+
+int
+__wrap_fsetxattr(
+    int fd, const char *name, const void *value, size_t len, int flags)
+{
+	fake.setxattr_asked++;
+	if (fake.setxattr_errno != 0) {
+		errno = fake.setxattr_errno;
+		return -1;
+	}
+	return __real_fsetxattr(fd, name, value, len, flags);
+}
+
+ssize_t
+__wrap_pread64(int fd, void *buf, size_t len, off64_t off)
+{
+	if (fake.pread_errno != 0) {
+		errno = fake.pread_errno;
+		return -1;
+	}
+	if (++fake.preads == 2 && fake.on_pread != NULL)
+		fake.on_pread();
+	return __real_pread64(fd, buf, len, off);
+}
+
+static int
+setup(void **state)
+{
+	int r = tree_setup(state);
+
+	memset(&fake, 0, sizeof(fake));
+	hook.tree = *state;
+	hook.stop = false;
+	return r;
+}
+
+/* Of n bytes 'a', or of text; settled long ago. */
+static void
+make_file(struct tree *t, const char *name, const char *text, size_t n)
+{
+	char *mem = NULL;
+
+	if (text == NULL) {
+		mem = malloc(n + 1);
+		assert_non_null(mem);
+		memset(mem, 'a', n);
+		mem[n] = '\0';
+	}
+	tree_write(t->in_fd, name, mem == NULL ? text : mem);
+	tree_set_mtime(t->in_fd, name, OLD_S);
+	free(mem);
+}
+
+static int
+open_file(struct tree *t, const char *name, struct store_meta *meta)
+{
+	struct path p = tree_path(name);
+	int fd = -1;
+
+	assert_int_equal(
+	    store_open_file(t->store, &p, STORE_WAIT, &fd, meta), 0);
+	return fd;
+}
+
+static void
+check_hex(int line, const uint8_t *got, const char *want)
+{
+	char hex[2 * STORE_SHA256_SIZE + 1];
+
+	text_hex(hex, got, STORE_SHA256_SIZE);
+	if (strcmp(hex, want) != 0)
+		fail_line(line, "got %s, want %s", hex, want);
+}
+
+static void
+check_compute(
+    int line, struct tree *t, const char *name, int want, const char *want_hex)
+{
+	uint8_t got[STORE_SHA256_SIZE] = { 0 };
+	static const uint8_t zero[STORE_SHA256_SIZE];
+	struct store_meta meta;
+	int fd = open_file(t, name, &meta), r;
+
+	fake.preads = 0;
+	r = store_digest_compute(t->store, fd, &meta, &hook.stop, got);
+	if (r != want)
+		fail_line(line, "compute %s: got %d, want %d", name, r, want);
+	if (r == 0)
+		check_hex(line, got, want_hex);
+	else
+		assert_memory_equal(got, zero, sizeof(zero));
+	fd_close(&fd);
+}
+
+/* want_hex NULL: none is kept. */
+static void
+check_cached(int line, struct tree *t, const char *name, const char *want_hex)
+{
+	uint8_t got[STORE_SHA256_SIZE];
+	struct store_meta meta;
+	int fd = open_file(t, name, &meta), r;
+
+	r = store_digest_cached(t->store, fd, &meta, got);
+	if (r != (want_hex == NULL ? -ENODATA : 0))
+		fail_line(line, "cached %s: got %d", name, r);
+	if (want_hex != NULL)
+		check_hex(line, got, want_hex);
+	fd_close(&fd);
+}
+
+static ssize_t
+attr_of(struct tree *t, const char *name, void *value, size_t cap)
+{
+	struct store_meta meta;
+	int fd = open_file(t, name, &meta);
+	ssize_t n = fgetxattr(fd, ATTR, value, cap);
+
+	if (n == -1)
+		n = -errno;
+	fd_close(&fd);
+	return n;
+}
+
+static void
+set_attr(struct tree *t, const char *name, const void *value, size_t len)
+{
+	struct store_meta meta;
+	int fd = open_file(t, name, &meta);
+
+	assert_int_equal(__real_fsetxattr(fd, ATTR, value, len, 0), 0);
+	fd_close(&fd);
+}
+
+static bool
+has_attrs(struct tree *t)
+{
+	struct store_meta meta;
+	int fd, r;
+
+	make_file(t, "probe", "", 0);
+	fd = open_file(t, "probe", &meta);
+	r = __real_fsetxattr(fd, "user.probe", "", 0, 0);
+	fd_close(&fd);
+	return r == 0;
+}
+
+static void
+need_attrs(struct tree *t)
+{
+	if (has_attrs(t))
+		return;
+	print_message("no user attributes here: set TMPDIR to a disk\n");
+	skip();
+}
+
+static void
+test_vectors(void **state)
+{
+	static const struct {
+		int line;
+		const char *text;
+		size_t n;
+		const char *hex;
+	} cases[] = {
+		{ __LINE__, "", 0, SHA_EMPTY },
+		{ __LINE__, "abc", 0, SHA_ABC },
+		{ __LINE__,
+		    "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+		    0,
+		    "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419"
+		    "db06c1" },
+		{ __LINE__, NULL, 1000000, SHA_MILLION_A },
+	};
+	struct tree *t = *state;
+
+	for (size_t i = 0; i < nitems(cases); i++) {
+		make_file(t, "file", cases[i].text, cases[i].n);
+		check_cached(cases[i].line, t, "file", NULL);
+		check_compute(cases[i].line, t, "file", 0, cases[i].hex);
+		check_cached(cases[i].line, t, "file", cases[i].hex);
+		assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
+	}
+}
+
+/* Sizes at and beside those of a read, against OpenSSL at one go. */
+static void
+test_sizes(void **state)
+{
+	static const size_t mib = 1024 * 1024;
+	const size_t sizes[] = { 1, 63, 64, 65, mib - 1, mib, mib + 1, 2 * mib,
+		3 * mib + 7 };
+	struct tree *t = *state;
+	unsigned char want[EVP_MAX_MD_SIZE];
+	char hex[2 * STORE_SHA256_SIZE + 1], *mem;
+
+	mem = malloc(sizes[nitems(sizes) - 1]);
+	assert_non_null(mem);
+	memset(mem, 'a', sizes[nitems(sizes) - 1]);
+	for (size_t i = 0; i < nitems(sizes); i++) {
+		assert_int_equal(
+		    EVP_Digest(mem, sizes[i], want, NULL, EVP_sha256(), NULL),
+		    1);
+		text_hex(hex, want, STORE_SHA256_SIZE);
+		make_file(t, "file", NULL, sizes[i]);
+		check_compute(__LINE__, t, "file", 0, hex);
+		check_cached(__LINE__, t, "file", hex);
+	}
+	free(mem);
+}
+
+/* Other bytes under the same name are not answered with the old digest. */
+static void
+test_changed(void **state)
+{
+	struct tree *t = *state;
+	struct store_meta meta;
+	int fd;
+
+	/* Once with the attribute, once in memory. */
+	for (int i = 0; i < 2; i++) {
+		fake.setxattr_errno = i == 0 ? 0 : ENOTSUP;
+		make_file(t, "file", "abc", 0);
+		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		check_cached(__LINE__, t, "file", SHA_ABC);
+		/* written again */
+		tree_write(t->in_fd, "file", "abd");
+		check_cached(__LINE__, t, "file", NULL);
+		/* the same bytes, another mtime: not known to be the same */
+		tree_write(t->in_fd, "file", "abc");
+		tree_set_mtime(t->in_fd, "file", OLD_S + 1);
+		check_cached(__LINE__, t, "file", NULL);
+		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		check_cached(__LINE__, t, "file", SHA_ABC);
+		/* longer, mtime put back */
+		tree_write(t->in_fd, "file", "abcd");
+		tree_set_mtime(t->in_fd, "file", OLD_S + 1);
+		check_cached(__LINE__, t, "file", NULL);
+		/* another file in its place */
+		make_file(t, "other", "xyz", 0);
+		tree_set_mtime(t->in_fd, "other", OLD_S + 1);
+		assert_int_equal(
+		    renameat(t->in_fd, "other", t->in_fd, "file"), 0);
+		check_cached(__LINE__, t, "file", NULL);
+		/* The meta of one file with the descriptor of another. */
+		make_file(t, "a", "abc", 0);
+		check_compute(__LINE__, t, "a", 0, SHA_ABC);
+		fd = open_file(t, "a", &meta);
+		fd_close(&fd);
+		meta.ino++;
+		fd = open_file(t, "a", &(struct store_meta){ 0 });
+		assert_int_equal(store_digest_cached(t->store, fd, &meta,
+				     (uint8_t[STORE_SHA256_SIZE]){ 0 }),
+		    -ENODATA);
+		assert_int_equal(store_digest_compute(t->store, fd, &meta, NULL,
+				     (uint8_t[STORE_SHA256_SIZE]){ 0 }),
+		    -ESTALE);
+		fd_close(&fd);
+	}
+}
+
+/* A digest of a file that may still change unseen is told and not kept. */
+static void
+test_racy(void **state)
+{
+	static const struct {
+		int line;
+		int64_t age_s;
+		bool is_kept;
+	} cases[] = {
+		{ __LINE__, 0, false },
+		{ __LINE__, 1, false },
+		{ __LINE__, -1, false },
+		{ __LINE__, -100000, false },
+		{ __LINE__, 100, true },
+		{ __LINE__, 4, true },
+		{ __LINE__, 1700000000, true },
+	};
+	struct tree *t = *state;
+
+	for (size_t i = 0; i < nitems(cases); i++) {
+		/* In memory too. */
+		fake.setxattr_errno = i % 2 == 0 ? 0 : ENOTSUP;
+		make_file(t, "file", "abc", 0);
+		tree_set_mtime(t->in_fd, "file", time(NULL) - cases[i].age_s);
+		check_compute(cases[i].line, t, "file", 0, SHA_ABC);
+		check_cached(cases[i].line, t, "file",
+		    cases[i].is_kept ? SHA_ABC : NULL);
+	}
+}
+
+static void
+test_attr(void **state)
+{
+	struct tree *t = *state;
+	uint8_t want[ATTR_BYTES], value[ATTR_BYTES + 8];
+	struct store_meta meta;
+	int fd;
+
+	need_attrs(t);
+	make_file(t, "file", "abc", 0);
+	assert_int_equal(attr_of(t, "file", value, sizeof(value)), -ENODATA);
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	assert_int_equal(fake.setxattr_asked, 1);
+	assert_int_equal(attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
+
+	/* The layout is on disks: size and version, mtime, inode, digest. */
+	fd = open_file(t, "file", &meta);
+	fd_close(&fd);
+	memset(want, 0, sizeof(want));
+	want[0] = 3;
+	want[7] = 1;
+	for (int i = 0; i < 8; i++) {
+		want[8 + i] = (uint8_t)((uint64_t)meta.mtime_ns >> 8 * i);
+		want[16 + i] = (uint8_t)(meta.ino >> 8 * i);
+	}
+	memcpy(want + 24, value + 24, STORE_SHA256_SIZE);
+	check_hex(__LINE__, want + 24, SHA_ABC);
+	assert_memory_equal(value, want, ATTR_BYTES);
+
+	/* Kept for the next store, and across chmod. */
+	store_free(t->store);
+	assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+	assert_int_equal(fchmodat(t->in_fd, "file", 0600, 0), 0);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+
+	/* Copied with its attributes: another inode. */
+	make_file(t, "copy", "abc", 0);
+	set_attr(t, "copy", want, sizeof(want));
+	check_cached(__LINE__, t, "copy", NULL);
+}
+
+/* Any other value is none: each byte of what proves it flipped, each length. */
+static void
+test_attr_bad(void **state)
+{
+	struct tree *t = *state;
+	uint8_t good[ATTR_BYTES], bad[ATTR_BYTES + 9] = { 0 };
+
+	need_attrs(t);
+	make_file(t, "file", "abc", 0);
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	assert_int_equal(attr_of(t, "file", good, sizeof(good)), ATTR_BYTES);
+	for (int i = 0; i < ATTR_BYTES - STORE_SHA256_SIZE; i++) {
+		for (int bit = 0; bit < 8; bit++) {
+			memcpy(bad, good, sizeof(good));
+			bad[i] ^= (uint8_t)(1 << bit);
+			set_attr(t, "file", bad, sizeof(good));
+			check_cached(__LINE__, t, "file", NULL);
+		}
+	}
+	memcpy(bad, good, sizeof(good));
+	for (size_t len = 0; len <= sizeof(bad); len++) {
+		set_attr(t, "file", bad, len);
+		check_cached(
+		    __LINE__, t, "file", len == ATTR_BYTES ? SHA_ABC : NULL);
+	}
+	/* Computed anew, it is put right. */
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+}
+
+/* Where no attribute can be set, memory keeps it. */
+static void
+test_no_attr(void **state)
+{
+	static const int errors[] = { ENOTSUP, EROFS, EACCES, EPERM, ENOSPC,
+		EDQUOT, E2BIG, ENOSYS, EIO };
+	struct tree *t = *state;
+	uint8_t value[ATTR_BYTES];
+	char name[16];
+
+	for (size_t i = 0; i < nitems(errors); i++) {
+		snprintf(name, sizeof(name), "file%zu", i);
+		make_file(t, name, "abc", 0);
+		fake.setxattr_errno = errors[i];
+		check_compute(__LINE__, t, name, 0, SHA_ABC);
+		assert_true(attr_of(t, name, value, sizeof(value)) < 0);
+		check_cached(__LINE__, t, name, SHA_ABC);
+	}
+	for (size_t i = 0; i < nitems(errors); i++) {
+		snprintf(name, sizeof(name), "file%zu", i);
+		check_cached(__LINE__, t, name, SHA_ABC);
+	}
+	/* Nothing of ours moves ctime here, so a ctime that moved is a change
+	 * that may have put mtime back. */
+	tree_write(t->in_fd, "file0", "abd");
+	tree_set_mtime(t->in_fd, "file0", OLD_S);
+	check_cached(__LINE__, t, "file0", NULL);
+	/* Another store knows nothing of it. */
+	store_free(t->store);
+	assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+	check_cached(__LINE__, t, "file1", NULL);
+}
+
+/* The same with true rights: a file that may be read only. */
+static void
+test_read_only_file(void **state)
+{
+	struct tree *t = *state;
+	uint8_t value[ATTR_BYTES];
+
+	make_file(t, "file", "abc", 0);
+	assert_int_equal(fchmodat(t->in_fd, "file", 0444, 0), 0);
+	tree_drop_rights();
+	check_cached(__LINE__, t, "file", NULL);
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	assert_true(attr_of(t, "file", value, sizeof(value)) < 0);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+	tree_regain_rights();
+}
+
+/* ---- a file that changes while it is read ---- */
+
+static void
+append(void)
+{
+	int fd = openat(
+	    hook.tree->in_fd, "file", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	assert_int_equal(fd_write_full(fd, "x", 1), 1);
+	fd_close(&fd);
+}
+
+static void
+append_and_hide(void)
+{
+	append();
+	tree_set_mtime(hook.tree->in_fd, "file", OLD_S);
+}
+
+static void
+overwrite(void)
+{
+	int fd = openat(hook.tree->in_fd, "file", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, "a", 1, 0), 1);
+	fd_close(&fd);
+}
+
+static void
+overwrite_and_hide(void)
+{
+	overwrite();
+	tree_set_mtime(hook.tree->in_fd, "file", OLD_S);
+}
+
+static void
+cut(void)
+{
+	int fd = openat(hook.tree->in_fd, "file", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(ftruncate(fd, 10), 0);
+	fd_close(&fd);
+}
+
+static void
+cut_and_hide(void)
+{
+	cut();
+	tree_set_mtime(hook.tree->in_fd, "file", OLD_S);
+}
+
+static void
+touch(void)
+{
+	tree_set_mtime(hook.tree->in_fd, "file", OLD_S + 1);
+}
+
+static void
+change_mode(void)
+{
+	assert_int_equal(fchmodat(hook.tree->in_fd, "file", 0600, 0), 0);
+}
+
+static void
+replace(void)
+{
+	/* What is open stays as it is. */
+	assert_int_equal(unlinkat(hook.tree->in_fd, "file", 0), 0);
+	tree_write(hook.tree->in_fd, "file", "new");
+}
+
+static void
+set_stop(void)
+{
+	hook.stop = true;
+}
+
+static void
+test_while_read(void **state)
+{
+	static const struct {
+		int line;
+		void (*act)(void);
+		int want;
+		bool is_kept;
+	} cases[] = {
+		{ __LINE__, NULL, 0, true },
+		{ __LINE__, append, -ESTALE, false },
+		{ __LINE__, append_and_hide, -ESTALE, false },
+		{ __LINE__, overwrite, -ESTALE, false },
+		{ __LINE__, cut, -ESTALE, false },
+		{ __LINE__, cut_and_hide, -ESTALE, false },
+		{ __LINE__, touch, -ESTALE, false },
+		/* ctime alone: told, not kept */
+		{ __LINE__, overwrite_and_hide, 0, false },
+		{ __LINE__, change_mode, 0, false },
+		{ __LINE__, replace, 0, false },
+		{ __LINE__, set_stop, -ECANCELED, false },
+	};
+	const size_t n = 3 * 1024 * 1024;
+	struct tree *t = *state;
+	unsigned char want[EVP_MAX_MD_SIZE];
+	char hex[2 * STORE_SHA256_SIZE + 1], *mem = malloc(n);
+
+	assert_non_null(mem);
+	memset(mem, 'a', n);
+	assert_int_equal(EVP_Digest(mem, n, want, NULL, EVP_sha256(), NULL), 1);
+	text_hex(hex, want, STORE_SHA256_SIZE);
+	free(mem);
+	for (size_t i = 0; i < 2 * nitems(cases); i++) {
+		fake.setxattr_errno = i % 2 == 0 ? 0 : ENOTSUP;
+		make_file(t, "file", NULL, n);
+		fake.on_pread = cases[i / 2].act;
+		hook.stop = false;
+		check_compute(
+		    cases[i / 2].line, t, "file", cases[i / 2].want, hex);
+		check_cached(cases[i / 2].line, t, "file",
+		    cases[i / 2].is_kept ? hex : NULL);
+		assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
+	}
+}
+
+static void
+test_stop_and_errors(void **state)
+{
+	struct tree *t = *state;
+	struct store_meta meta;
+	uint8_t out[STORE_SHA256_SIZE];
+	int fd;
+
+	make_file(t, "file", "abc", 0);
+	hook.stop = true;
+	check_compute(__LINE__, t, "file", -ECANCELED, NULL);
+	assert_int_equal(fake.preads, 0);
+	hook.stop = false;
+	fake.pread_errno = EIO;
+	check_compute(__LINE__, t, "file", -EIO, NULL);
+	check_cached(__LINE__, t, "file", NULL);
+	fake.pread_errno = 0;
+
+	/* Not as meta says to begin with: nothing is read. */
+	fd = open_file(t, "file", &meta);
+	tree_write(t->in_fd, "file", "other");
+	assert_int_equal(
+	    store_digest_compute(t->store, fd, &meta, NULL, out), -ESTALE);
+	assert_int_equal(fake.preads, 0);
+	fd_close(&fd);
+	/* A folder has none. */
+	assert_int_equal(store_fd_meta(t->in_fd, &meta), 0);
+	assert_int_equal(
+	    store_digest_compute(t->store, t->in_fd, &meta, NULL, out),
+	    -EISDIR);
+	assert_int_equal(
+	    store_digest_cached(t->store, t->in_fd, &meta, out), -ENODATA);
+	meta.kind = STORE_FILE;
+	assert_int_equal(
+	    store_digest_compute(t->store, -1, &meta, NULL, out), -EBADF);
+	assert_int_equal(
+	    store_digest_cached(t->store, -1, &meta, out), -ENODATA);
+}
+
+/* ---- the table in memory ---- */
+
+static struct store_meta
+row_meta(uint32_t i)
+{
+	return (struct store_meta){ .kind = STORE_FILE,
+		.dev = i % 3,
+		.ino = i,
+		.size = i * 5,
+		.mtime_ns = i * 7,
+		.ctime_ns = i * 11 };
+}
+
+static void
+row_digest(uint32_t i, uint8_t out[STORE_SHA256_SIZE])
+{
+	memset(out, 0, STORE_SHA256_SIZE);
+	memcpy(out, &i, sizeof(i));
+}
+
+static void
+test_table(void **state)
+{
+	struct digest_table *d = digest_table_new();
+	uint8_t want[STORE_SHA256_SIZE], got[STORE_SHA256_SIZE];
+	struct store_meta m;
+	uint32_t n_there = 0;
+
+	(void)state;
+	assert_non_null(d);
+	/* Of neighbours it keeps as many as it has room for. */
+	for (uint32_t i = 0; i < DIGEST_TABLE_SIZE; i++) {
+		m = row_meta(i);
+		assert_false(digest_table_get(d, &m, got));
+		row_digest(i, want);
+		digest_table_put(d, &m, want);
+	}
+	for (uint32_t i = 0; i < DIGEST_TABLE_SIZE; i++) {
+		m = row_meta(i);
+		row_digest(i, want);
+		if (!digest_table_get(d, &m, got))
+			continue;
+		n_there++;
+		assert_memory_equal(got, want, sizeof(got));
+		m.size++;
+		assert_false(digest_table_get(d, &m, got));
+		m = row_meta(i), m.ctime_ns++;
+		assert_false(digest_table_get(d, &m, got));
+		m = row_meta(i), m.mtime_ns--;
+		assert_false(digest_table_get(d, &m, got));
+		m = row_meta(i), m.dev++;
+		assert_false(digest_table_get(d, &m, got));
+	}
+	assert_true(n_there > DIGEST_TABLE_SIZE / 2);
+	/* Later ones push out earlier ones, never mix with them. */
+	n_there = 0;
+	for (uint32_t i = 0; i < 3 * DIGEST_TABLE_SIZE; i++) {
+		m = row_meta(i);
+		row_digest(i, want);
+		digest_table_put(d, &m, want);
+		assert_true(digest_table_get(d, &m, got));
+		assert_memory_equal(got, want, sizeof(got));
+	}
+	for (uint32_t i = 0; i < 3 * DIGEST_TABLE_SIZE; i++) {
+		m = row_meta(i);
+		row_digest(i, want);
+		if (!digest_table_get(d, &m, got))
+			continue;
+		n_there++;
+		assert_memory_equal(got, want, sizeof(got));
+	}
+	assert_true(n_there > DIGEST_TABLE_SIZE / 2);
+	assert_true(n_there <= DIGEST_TABLE_SIZE);
+	digest_table_free(d);
+	digest_table_free(NULL);
+}
+
+static void *
+hammer(void *arg)
+{
+	struct digest_table *d = arg;
+	uint8_t want[STORE_SHA256_SIZE], got[STORE_SHA256_SIZE];
+	struct store_meta m;
+
+	for (uint32_t i = 0; i < 20000; i++) {
+		m = row_meta(i % 500);
+		row_digest(i % 500, want);
+		if (i % 3 == 0)
+			digest_table_put(d, &m, want);
+		else if (digest_table_get(d, &m, got) &&
+			 memcmp(got, want, sizeof(got)) != 0)
+			return d;
+	}
+	return NULL;
+}
+
+static void
+test_table_threads(void **state)
+{
+	struct digest_table *d = digest_table_new();
+	pthread_t threads[4];
+	void *wrong;
+
+	(void)state;
+	assert_non_null(d);
+	for (size_t i = 0; i < nitems(threads); i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, hammer, d), 0);
+	for (size_t i = 0; i < nitems(threads); i++) {
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+	digest_table_free(d);
+}
+
+int
+main(void)
+{
+#define TREE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
+	const struct CMUnitTest tests[] = {
+		TREE_TEST(test_vectors),
+		TREE_TEST(test_sizes),
+		TREE_TEST(test_changed),
+		TREE_TEST(test_racy),
+		TREE_TEST(test_attr),
+		TREE_TEST(test_attr_bad),
+		TREE_TEST(test_no_attr),
+		TREE_TEST(test_read_only_file),
+		TREE_TEST(test_while_read),
+		TREE_TEST(test_stop_and_errors),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_table_threads),
+	};
+
+	tree_guard(300);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
