@@ -157,7 +157,7 @@ enum train_code {
 	TRAIN_E_PROTOCOL = 1, /* the request is not of this protocol */
 	TRAIN_E_VERSION = 2, /* another version is spoken here */
 	TRAIN_E_NOT_FOUND = 3,
-	TRAIN_E_NOT_FILE = 4, /* GET of a folder or a special file */
+	TRAIN_E_NOT_FILE = 4, /* GET of a folder */
 	TRAIN_E_NOT_FOLDER = 5,
 	TRAIN_E_DENIED = 6,
 	TRAIN_E_OFFSET = 7, /* past the end of the file */
