@@ -60,7 +60,7 @@ struct fdpool_tag {
  * moment, the others only grow.
  */
 struct fdpool_counts {
-	uint64_t free; /* slots that could be given a client now */
+	uint64_t free; /* slots of ready workers that nobody is in */
 	uint64_t in_flight; /* sent to a worker, not yet taken */
 	uint64_t held; /* taken and not yet done */
 	uint64_t queued; /* waiting in the master (0 for one worker) */
@@ -142,8 +142,8 @@ struct fdpool_options {
 	 * channel; its result is the exit status, given to _exit(2).  All
 	 * descriptors of the pool but that channel are closed there; the
 	 * caller's own stay open.
-	 * argv: a program (argv[0] is its path, NULL ends it), which finds its
-	 * channel at FDPOOL_CHANNEL_FD, keep_fds after it in their order, 0 to
+	 * argv: a program and its arguments (NULL ends them; program is its
+	 * path, argv[0] when that is NULL), which finds its channel at FDPOOL_CHANNEL_FD, keep_fds after it in their order, 0 to
 	 * 2 as the master's, and nothing else open.  A program that cannot be
 	 * run ends with status 127.
 	 * Both ways a worker starts with no signal blocked and all signals at
@@ -153,6 +153,7 @@ struct fdpool_options {
 	int (*run)(int chan_fd, void *run_arg);
 	void *run_arg;
 	const char *const *argv;
+	const char *program;
 	const int *keep_fds; /* borrowed for good: not closed by the pool */
 	size_t n_keep_fds; /* up to FDPOOL_KEEP_MAX */
 
@@ -162,7 +163,8 @@ struct fdpool_options {
 
 	/* All in milliseconds, and up to 3600000 where no other limit is
 	 * given.  The restart delay of a worker that keeps dying grows 0, 100,
-	 * 200, 400 ... up to restart_max_ms. */
+	 * 200, 400 ... up to restart_max_ms, but 100 at most while no other
+	 * worker lives. */
 	unsigned heartbeat_ms; /* 10..60000 between pings; default 1000 */
 	unsigned silent_ms; /* unheard for so long: killed; at least 2 beats;
 			       default 10000, or 2 beats if that is more */

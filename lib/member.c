@@ -28,6 +28,7 @@ static bool is_wanted(const struct fdpool *, const struct fdp_member *);
 static void vacate(struct fdpool *, struct fdp_member *);
 static void restart_soon(struct fdpool *, struct fdp_member *);
 static unsigned restart_delay(const struct fdpool *, struct fdp_member *);
+static bool is_anyone_alive(const struct fdpool *);
 
 int
 fdp_member_add(struct fdpool *p)
@@ -311,10 +312,15 @@ restart_soon(struct fdpool *p, struct fdp_member *m)
 	fdp_wake_at(p, m->due_at);
 }
 
-/* 0 the first time, then doubling; a worker that lived well starts anew. */
+/*
+ * 0 the first time, then doubling; a worker that lived well starts anew.  One
+ * that could serve is missed when there is no other: then clients wait for
+ * the shortest delay only, however often it dies.
+ */
 static unsigned
 restart_delay(const struct fdpool *p, struct fdp_member *m)
 {
+	bool is_missed = m->ready_at != 0 && !is_anyone_alive(p);
 	unsigned max = p->opt.restart_max_ms;
 	unsigned delay;
 
@@ -325,5 +331,18 @@ restart_delay(const struct fdpool *p, struct fdp_member *m)
 	m->next_delay = delay == 0 ? DELAY_FIRST_MS : 2 * delay;
 	if (m->next_delay > max)
 		m->next_delay = max;
-	return delay;
+	return is_missed && delay > DELAY_FIRST_MS ? DELAY_FIRST_MS : delay;
+}
+
+static bool
+is_anyone_alive(const struct fdpool *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL &&
+		    (p->places[i]->state == FDPOOL_STARTING ||
+			p->places[i]->state == FDPOOL_READY))
+			return true;
+	return false;
 }

@@ -26,9 +26,13 @@ fdp_options_copy(struct fdpool_options *to, const struct fdpool_options *from)
 	if ((error = options_numbers(&opt)) != 0 ||
 	    (error = options_pointers(from)) != 0)
 		return error;
+	opt.program = NULL;
 	opt.argv = NULL;
 	opt.keep_fds = NULL;
 	opt.hello = NULL;
+	if (from->program != NULL &&
+	    (opt.program = strdup(from->program)) == NULL)
+		goto out;
 	if (from->argv != NULL &&
 	    (opt.argv = (const char *const *)argv_copy(from->argv)) == NULL)
 		goto out;
@@ -49,9 +53,11 @@ out:
 void
 fdp_options_free(struct fdpool_options *opt)
 {
+	free((void *)opt->program);
 	argv_free((char **)opt->argv);
 	free((void *)opt->keep_fds);
 	free((void *)opt->hello);
+	opt->program = NULL;
 	opt->argv = NULL;
 	opt->keep_fds = NULL;
 	opt->hello = NULL;

@@ -27,6 +27,9 @@ static unsigned n_staying(const struct fdpool *);
 static struct fdp_member *last_staying(const struct fdpool *);
 static void drain_step(struct fdpool *);
 
+/* counts */
+static unsigned free_slots(const struct fdp_member *);
+
 /* end */
 static void end_process(struct fdp_member *);
 
@@ -168,10 +171,11 @@ fdpool_counts(const struct fdpool *p, struct fdpool_counts *counts)
 	*counts = p->total;
 	counts->queued = p->queue.len;
 	counts->in_flight = fdp_pool_in_flight(p);
-	counts->free = fdp_pool_room(p);
 	for (i = 0; i < p->n_places; i++)
-		if (p->places[i] != NULL)
+		if (p->places[i] != NULL) {
+			counts->free += free_slots(p->places[i]);
 			counts->held += p->places[i]->held;
+		}
 }
 
 unsigned
@@ -196,7 +200,7 @@ fdpool_worker_info(
 	info->pid = m->pid;
 	info->slots = m->slots;
 	info->counts = m->counts;
-	info->counts.free = fdp_member_room(m);
+	info->counts.free = free_slots(m);
 	info->counts.in_flight = m->in_flight.len;
 	info->counts.held = m->held;
 	return 0;
@@ -341,6 +345,14 @@ drain_step(struct fdpool *p)
 		p->drained = true;
 		fdp_tell(p, FDPOOL_EV_DRAINED, NULL, 0, 0);
 	}
+}
+
+static unsigned
+free_slots(const struct fdp_member *m)
+{
+	return m->state == FDPOOL_READY
+		   ? m->slots - m->held - m->in_flight.len
+		   : 0;
 }
 
 /* One that cannot be killed is left to the system. */

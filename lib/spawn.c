@@ -145,7 +145,8 @@ child_exec(int chan_fd, const struct fdpool_options *opt)
 	for (i = 0; i < opt->n_keep_fds; i++)
 		fds[n++] = opt->keep_fds[i];
 	if (place_fds(fds, n) == 0)
-		execv(opt->argv[0], (char *const *)opt->argv);
+		execv(opt->program != NULL ? opt->program : opt->argv[0],
+		    (char *const *)opt->argv);
 	_exit(EXIT_START);
 }
 

@@ -224,7 +224,9 @@ make_pool_options(struct start *s, unsigned slots)
 	struct fdpool_options *p = &s->pool_options;
 
 	snprintf(s->slots, sizeof(s->slots), "%u", slots);
-	s->argv[0] = "/proc/self/exe";
+	/* this very program, even when its file has been replaced since */
+	p->program = "/proc/self/exe";
+	s->argv[0] = "netpand";
 	s->argv[1] = WIRE_WORKER_FLAG;
 	s->argv[2] = s->slots;
 	p->argv = s->argv;
