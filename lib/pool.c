@@ -350,9 +350,8 @@ drain_step(struct fdpool *p)
 static unsigned
 free_slots(const struct fdp_member *m)
 {
-	return m->state == FDPOOL_READY
-		   ? m->slots - m->held - m->in_flight.len
-		   : 0;
+	return m->state == FDPOOL_READY ? m->slots - m->held - m->in_flight.len
+					: 0;
 }
 
 /* One that cannot be killed is left to the system. */

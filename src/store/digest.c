@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "store/hash.h"
 #include "store/inner.h"
 
 /*
@@ -24,6 +25,15 @@
 #define DIGEST_ATTR_BYTES 56
 #define DIGEST_VERSION 1
 #define DIGEST_SIZE_MAX ((UINT64_C(1) << 56) - 1)
+
+/*
+ * While a large file's digest is computed: the same first 24 bytes, then u64
+ * how many bytes were read and u32[8] SHA-256's state after them.  At the rate
+ * of one core a mark comes about seven times a second.
+ */
+#define MARK_ATTR "user.netpan.sha256.part"
+#define MARK_ATTR_BYTES (24 + 8 + 32)
+#define MARK_EVERY_BYTES (UINT64_C(256) * 1024 * 1024)
 
 #define DIGEST_READ_BYTES (1024 * 1024)
 
@@ -51,17 +61,33 @@ struct digest_table {
 	struct digest_set set[DIGEST_SETS];
 };
 
+/* A digest being computed. */
+struct digest_work {
+	struct hash hash;
+	int fd;
+	uint64_t off;
+	const struct store_meta *meta;
+	const _Atomic bool *stop;
+	int64_t ctime_ns; /* as it was, or as our own marks have made it */
+	bool is_kept; /* what is computed may be told to others */
+	bool is_marked;
+};
+
 /* computing */
-static int digest_read(EVP_MD_CTX *, int, uint64_t, const _Atomic bool *);
+static int digest_read(struct digest_work *);
+static void mark_put_down(struct digest_work *);
+static void mark_take_up(struct digest_work *);
 static int
 digest_unchanged(int, const struct store_meta *, struct store_meta *);
-static bool is_settled(const struct store_meta *, int64_t);
-static void
-digest_keep(struct store *, int, const struct store_meta *, const uint8_t *);
+static bool is_settled(int64_t, int64_t);
+static void digest_keep(
+    struct store *, int, const struct store_meta *, int64_t, const uint8_t *);
 
 /* the attribute */
 static bool attr_get(int, const struct store_meta *, uint8_t *);
 static int attr_put(int, const struct store_meta *, const uint8_t *);
+static void attr_put_identity(struct buf *, const struct store_meta *);
+static bool attr_is_of(struct reader *, const struct store_meta *);
 
 /* the table */
 static struct digest_set *
@@ -84,74 +110,129 @@ int
 store_digest_compute(struct store *s, int fd, const struct store_meta *meta,
     const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE])
 {
-	uint8_t sha256[STORE_SHA256_SIZE];
 	int64_t began_s = clock_wall_s();
+	struct digest_work work = {
+		.fd = fd,
+		.meta = meta,
+		.stop = stop,
+		.ctime_ns = meta->ctime_ns,
+		.is_kept = is_settled(meta->mtime_ns, began_s),
+	};
 	struct store_meta now;
-	EVP_MD_CTX *ctx;
 	int r;
 
 	if (meta->kind != STORE_FILE)
 		return -EISDIR;
-	ctx = EVP_MD_CTX_new();
-	if (ctx == NULL)
-		return -ENOMEM;
-	r = -ENOMEM;
-	if (EVP_DigestInit_ex2(ctx, s->sha256, NULL) != 1)
-		goto out;
+	if (meta->size > DIGEST_SIZE_MAX)
+		return -EOVERFLOW;
 	r = digest_unchanged(fd, meta, &now);
 	if (r != 0)
-		goto out;
-	r = digest_read(ctx, fd, meta->size, stop);
+		return r;
+	hash_begin(&work.hash);
+	mark_take_up(&work);
+	r = digest_read(&work);
 	if (r != 0)
-		goto out;
+		return r;
 	r = digest_unchanged(fd, meta, &now);
 	if (r != 0)
-		goto out;
-	r = -EIO;
-	if (EVP_DigestFinal_ex(ctx, sha256, NULL) != 1)
-		goto out;
+		return r;
+	hash_end(&work.hash, out);
 	/* A ctime that moved may be a chmod, or a change whose author put
 	 * mtime back: told to this caller, but not to those after him. */
-	if (now.ctime_ns == meta->ctime_ns && is_settled(meta, began_s))
-		digest_keep(s, fd, meta, sha256);
-	memcpy(out, sha256, sizeof(sha256));
-	r = 0;
-out:
-	EVP_MD_CTX_free(ctx);
-	return r;
+	if (work.is_kept && now.ctime_ns == work.ctime_ns)
+		digest_keep(s, fd, meta, began_s, out);
+	if (work.is_marked)
+		fremovexattr(fd, MARK_ATTR);
+	return 0;
 }
 
 static int
-digest_read(EVP_MD_CTX *ctx, int fd, uint64_t size, const _Atomic bool *stop)
+digest_read(struct digest_work *w)
 {
+	uint64_t size = w->meta->size;
 	unsigned char *mem;
-	uint64_t off;
 	size_t want;
 	ssize_t n;
 	int r = 0;
 
-	if (size > INT64_MAX)
-		return -EOVERFLOW;
 	mem = malloc(DIGEST_READ_BYTES);
 	if (mem == NULL)
 		return -ENOMEM;
-	for (off = 0; off < size && r == 0; off += want) {
-		if (stop != NULL && atomic_load(stop)) {
+	for (; w->off < size && r == 0; w->off += want) {
+		if (w->stop != NULL && atomic_load(w->stop)) {
 			r = -ECANCELED;
 			break;
 		}
-		want = size - off < DIGEST_READ_BYTES ? (size_t)(size - off)
-						      : DIGEST_READ_BYTES;
-		n = fd_pread_full(fd, mem, want, (off_t)off);
+		want = size - w->off < DIGEST_READ_BYTES
+			   ? (size_t)(size - w->off)
+			   : DIGEST_READ_BYTES;
+		n = fd_pread_full(w->fd, mem, want, (off_t)w->off);
 		if (n < 0)
 			r = (int)n;
 		else if ((size_t)n < want)
 			r = -ESTALE;
-		else if (EVP_DigestUpdate(ctx, mem, want) != 1)
-			r = -EIO;
+		else
+			hash_update(&w->hash, mem, want);
+		if (r == 0 && (w->off + want) % MARK_EVERY_BYTES == 0)
+			mark_put_down(w);
 	}
 	free(mem);
 	return r;
+}
+
+/*
+ * The state so far, in an attribute beside the digest's: the next who needs
+ * the digest goes on from it, should this process die.  Setting it moves
+ * ctime, which is looked at before, so that no change hides behind it.
+ */
+static void
+mark_put_down(struct digest_work *w)
+{
+	unsigned char value[MARK_ATTR_BYTES];
+	struct store_meta now;
+	struct hash_mark mark;
+	struct buf b;
+
+	if (!w->is_kept || digest_unchanged(w->fd, w->meta, &now) != 0 ||
+	    now.ctime_ns != w->ctime_ns) {
+		w->is_kept = false;
+		return;
+	}
+	hash_put_down(&w->hash, &mark);
+	buf_init(&b, value, sizeof(value));
+	attr_put_identity(&b, w->meta);
+	buf_put_u64(&b, mark.len);
+	for (int i = 0; i < 8; i++)
+		buf_put_u32(&b, mark.h[i]);
+	if (fsetxattr(w->fd, MARK_ATTR, value, buf_len(&b), 0) == -1)
+		return;
+	w->is_marked = true;
+	if (store_fd_meta(w->fd, &now) == 0)
+		w->ctime_ns = now.ctime_ns;
+}
+
+static void
+mark_take_up(struct digest_work *w)
+{
+	unsigned char value[MARK_ATTR_BYTES];
+	struct hash_mark mark;
+	struct reader r;
+
+	if (w->meta->size < MARK_EVERY_BYTES ||
+	    fgetxattr(w->fd, MARK_ATTR, value, sizeof(value)) != sizeof(value))
+		return;
+	reader_init(&r, value, sizeof(value));
+	if (!attr_is_of(&r, w->meta))
+		return;
+	mark.len = reader_u64(&r);
+	for (int i = 0; i < 8; i++)
+		mark.h[i] = reader_u32(&r);
+	if (!reader_done(&r) || mark.len > w->meta->size ||
+	    mark.len % MARK_EVERY_BYTES != 0)
+		return;
+	hash_take_up(&w->hash, &mark);
+	w->off = mark.len;
+	w->is_marked = true;
 }
 
 static int
@@ -165,16 +246,17 @@ digest_unchanged(int fd, const struct store_meta *meta, struct store_meta *now)
 }
 
 static bool
-is_settled(const struct store_meta *meta, int64_t now_s)
+is_settled(int64_t time_ns, int64_t now_s)
 {
-	return meta->mtime_ns / INT64_C(1000000000) < now_s - DIGEST_SETTLED_S;
+	return time_ns / INT64_C(1000000000) < now_s - DIGEST_SETTLED_S;
 }
 
 static void
 digest_keep(struct store *s, int fd, const struct store_meta *meta,
-    const uint8_t *sha256)
+    int64_t began_s, const uint8_t *sha256)
 {
-	if (attr_put(fd, meta, sha256) != 0)
+	if (attr_put(fd, meta, sha256) != 0 &&
+	    is_settled(meta->ctime_ns, began_s))
 		digest_table_put(s->digests, meta, sha256);
 }
 
@@ -184,20 +266,14 @@ attr_get(int fd, const struct store_meta *meta, uint8_t *out)
 	unsigned char value[DIGEST_ATTR_BYTES];
 	const unsigned char *sha256;
 	struct reader r;
-	uint64_t size, mtime, ino;
-	ssize_t n;
 
-	n = fgetxattr(fd, DIGEST_ATTR, value, sizeof(value));
-	if (n != sizeof(value) || meta->size > DIGEST_SIZE_MAX)
+	if (fgetxattr(fd, DIGEST_ATTR, value, sizeof(value)) != sizeof(value))
 		return false;
 	reader_init(&r, value, sizeof(value));
-	size = reader_u64(&r);
-	mtime = reader_u64(&r);
-	ino = reader_u64(&r);
+	if (!attr_is_of(&r, meta))
+		return false;
 	sha256 = reader_bytes(&r, STORE_SHA256_SIZE);
-	if (!reader_done(&r) ||
-	    size != (meta->size | (uint64_t)DIGEST_VERSION << 56) ||
-	    mtime != (uint64_t)meta->mtime_ns || ino != meta->ino)
+	if (!reader_done(&r))
 		return false;
 	memcpy(out, sha256, STORE_SHA256_SIZE);
 	return true;
@@ -209,17 +285,33 @@ attr_put(int fd, const struct store_meta *meta, const uint8_t *sha256)
 	unsigned char value[DIGEST_ATTR_BYTES];
 	struct buf b;
 
-	if (meta->size > DIGEST_SIZE_MAX)
-		return -EOVERFLOW;
 	buf_init(&b, value, sizeof(value));
-	if (buf_put_u64(&b, meta->size | (uint64_t)DIGEST_VERSION << 56) != 0 ||
-	    buf_put_u64(&b, (uint64_t)meta->mtime_ns) != 0 ||
-	    buf_put_u64(&b, meta->ino) != 0 ||
-	    buf_put(&b, sha256, STORE_SHA256_SIZE) != 0)
-		return -ENOBUFS;
+	attr_put_identity(&b, meta);
+	buf_put(&b, sha256, STORE_SHA256_SIZE);
 	if (fsetxattr(fd, DIGEST_ATTR, value, buf_len(&b), 0) == -1)
 		return -errno;
 	return 0;
+}
+
+/* How both attributes begin: of which bytes they speak. */
+static void
+attr_put_identity(struct buf *b, const struct store_meta *meta)
+{
+	buf_put_u64(b, meta->size | (uint64_t)DIGEST_VERSION << 56);
+	buf_put_u64(b, (uint64_t)meta->mtime_ns);
+	buf_put_u64(b, meta->ino);
+}
+
+static bool
+attr_is_of(struct reader *r, const struct store_meta *meta)
+{
+	bool is_same = meta->size <= DIGEST_SIZE_MAX;
+
+	is_same &= reader_u64(r) ==
+		   (meta->size | (uint64_t)DIGEST_VERSION << 56);
+	is_same &= reader_u64(r) == (uint64_t)meta->mtime_ns;
+	is_same &= reader_u64(r) == meta->ino;
+	return is_same;
 }
 
 struct digest_table *

@@ -34,11 +34,6 @@ store_new(struct store **out, int root_fd)
 	s->digests = digest_table_new();
 	if (s->digests == NULL)
 		goto out;
-	s->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (s->sha256 == NULL) {
-		r = -ENOTSUP;
-		goto out;
-	}
 	r = root_may_stall(root_fd, &s->may_stall);
 	if (r != 0)
 		goto out;
@@ -47,7 +42,6 @@ store_new(struct store **out, int root_fd)
 	s = NULL;
 out:
 	if (s != NULL) {
-		EVP_MD_free(s->sha256);
 		digest_table_free(s->digests);
 		free(s);
 	}
@@ -105,7 +99,6 @@ store_free(struct store *s)
 {
 	if (s == NULL)
 		return;
-	EVP_MD_free(s->sha256);
 	digest_table_free(s->digests);
 	fd_close(&s->root_fd);
 	free(s);
