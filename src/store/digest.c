@@ -28,12 +28,12 @@
 
 /*
  * While a large file's digest is computed: the same first 24 bytes, then u64
- * how many bytes were read and u32[8] SHA-256's state after them.  At the rate
- * of one core a mark comes about seven times a second.
+ * how many bytes were read and u32[8] SHA-256's state after them.  One core
+ * makes some twenty-five marks a second.
  */
 #define MARK_ATTR "user.netpan.sha256.part"
 #define MARK_ATTR_BYTES (24 + 8 + 32)
-#define MARK_EVERY_BYTES (UINT64_C(256) * 1024 * 1024)
+#define MARK_EVERY_BYTES (UINT64_C(64) * 1024 * 1024)
 
 #define DIGEST_READ_BYTES (1024 * 1024)
 

@@ -182,7 +182,7 @@ a_digest_goes_on(void **state)
 
 	(void)state;
 	reference(want);
-	assert_int_equal(compute_anew(100 * MIB, got), -ECANCELED);
+	assert_int_equal(compute_anew(60 * MIB, got), -ECANCELED);
 	assert_false(has(MARK));
 	assert_int_equal(compute_anew(300 * MIB, got), -ECANCELED);
 	if (!has(MARK)) {
