@@ -65,6 +65,7 @@ tree_teardown(void **state)
 	struct tree *t = *state;
 	int open_after;
 
+	tree_regain_rights();
 	tree_empty(t->top_fd);
 	store_free(t->store);
 	fd_close(&t->in_fd);
@@ -212,6 +213,22 @@ tree_regain_rights(void)
 {
 	if (getuid() == 0)
 		assert_int_equal(seteuid(0), 0);
+}
+
+bool
+tree_tells_types(int dir_fd)
+{
+	struct dirent *d;
+	bool tells = true;
+	DIR *dir = fdopendir(
+	    openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	assert_non_null(dir);
+	while ((d = readdir(dir)) != NULL)
+		if (d->d_type == DT_UNKNOWN)
+			tells = false;
+	closedir(dir);
+	return tells;
 }
 
 uint32_t

@@ -43,6 +43,9 @@ struct path tree_path(const char *);
 void tree_drop_rights(void);
 void tree_regain_rights(void);
 
+/* Does this file system tell a folder's reader what the entries are? */
+bool tree_tells_types(int dir_fd);
+
 /* Small random numbers from a fixed seed. */
 uint32_t tree_random(uint32_t *seed, uint32_t below);
 

@@ -41,6 +41,7 @@ static struct {
 	int pread_errno;
 	void (*on_pread)(void); /* before the second read */
 	int preads;
+	int64_t later_s; /* this much later than it is */
 } fake;
 
 static struct {
@@ -48,10 +49,20 @@ static struct {
 	_Atomic bool stop;
 } hook;
 
+static void let_time_pass(struct tree *, const char *);
+
+int64_t __real_clock_wall_s(void);
+int64_t __wrap_clock_wall_s(void);
 int __real_fsetxattr(int, const char *, const void *, size_t, int);
 int __wrap_fsetxattr(int, const char *, const void *, size_t, int);
 ssize_t __real_pread64(int, void *, size_t, off64_t);
 ssize_t __wrap_pread64(int, void *, size_t, off64_t);
+
+int64_t
+__wrap_clock_wall_s(void)
+{
+	return __real_clock_wall_s() + fake.later_s;
+}
 
 int
 __wrap_fsetxattr(
@@ -72,8 +83,10 @@ __wrap_pread64(int fd, void *buf, size_t len, off64_t off)
 		errno = fake.pread_errno;
 		return -1;
 	}
-	if (++fake.preads == 2 && fake.on_pread != NULL)
+	if (++fake.preads == 2 && fake.on_pread != NULL) {
+		let_time_pass(hook.tree, "file");
 		fake.on_pread();
+	}
 	return __real_pread64(fd, buf, len, off);
 }
 
@@ -83,6 +96,7 @@ setup(void **state)
 	int r = tree_setup(state);
 
 	memset(&fake, 0, sizeof(fake));
+	fake.later_s = 100; /* files are old enough when they are made */
 	hook.tree = *state;
 	hook.stop = false;
 	return r;
@@ -207,6 +221,20 @@ need_attrs(struct tree *t)
 	skip();
 }
 
+/* Until what is done now has another ctime than the file. */
+static void
+let_time_pass(struct tree *t, const char *name)
+{
+	struct stat st, now;
+
+	assert_int_equal(fstatat(t->in_fd, name, &st, 0), 0);
+	do {
+		tree_write(t->in_fd, "clock", "");
+		assert_int_equal(fstatat(t->in_fd, "clock", &now, 0), 0);
+	} while (now.st_ctim.tv_sec == st.st_ctim.tv_sec &&
+		 now.st_ctim.tv_nsec == st.st_ctim.tv_nsec);
+}
+
 static void
 test_vectors(void **state)
 {
@@ -318,27 +346,40 @@ test_racy(void **state)
 {
 	static const struct {
 		int line;
-		int64_t age_s;
+		int error; /* of setting the attribute: then it is memory */
+		int64_t age_s; /* of mtime */
+		int64_t later_s; /* the age of ctime */
 		bool is_kept;
 	} cases[] = {
-		{ __LINE__, 0, false },
-		{ __LINE__, 1, false },
-		{ __LINE__, -1, false },
-		{ __LINE__, -100000, false },
-		{ __LINE__, 100, true },
-		{ __LINE__, 4, true },
-		{ __LINE__, 1700000000, true },
+		{ __LINE__, 0, 0, 0, false },
+		{ __LINE__, 0, 1, 0, false },
+		{ __LINE__, 0, -1, 0, false },
+		{ __LINE__, 0, -100000, 0, false },
+		{ __LINE__, 0, -3, 4, false },
+		{ __LINE__, 0, 4, 0, true },
+		{ __LINE__, 0, 100, 0, true },
+		{ __LINE__, 0, 1700000000, 0, true },
+		{ __LINE__, 0, 0, 4, true },
+		/* What memory proves by ctime needs that to be settled too. */
+		{ __LINE__, ENOTSUP, 0, 0, false },
+		{ __LINE__, ENOTSUP, 100, 0, false },
+		{ __LINE__, ENOTSUP, 100, 1, false },
+		{ __LINE__, ENOTSUP, -3, 4, false },
+		{ __LINE__, ENOTSUP, 0, 4, true },
+		{ __LINE__, ENOTSUP, 100, 4, true },
 	};
 	struct tree *t = *state;
 
+	need_attrs(t);
 	for (size_t i = 0; i < nitems(cases); i++) {
-		/* In memory too. */
-		fake.setxattr_errno = i % 2 == 0 ? 0 : ENOTSUP;
+		fake.setxattr_errno = cases[i].error;
+		fake.later_s = cases[i].later_s;
 		make_file(t, "file", "abc", 0);
 		tree_set_mtime(t->in_fd, "file", time(NULL) - cases[i].age_s);
 		check_compute(cases[i].line, t, "file", 0, SHA_ABC);
 		check_cached(cases[i].line, t, "file",
 		    cases[i].is_kept ? SHA_ABC : NULL);
+		assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
 	}
 }
 
@@ -438,6 +479,7 @@ test_no_attr(void **state)
 	}
 	/* Nothing of ours moves ctime here, so a ctime that moved is a change
 	 * that may have put mtime back. */
+	let_time_pass(t, "file0");
 	tree_write(t->in_fd, "file0", "abd");
 	tree_set_mtime(t->in_fd, "file0", OLD_S);
 	check_cached(__LINE__, t, "file0", NULL);

@@ -400,8 +400,10 @@ test_unreadable(void **state)
 	tree_drop_rights();
 	fd = openat(t->in_fd, "dir", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
-	assert_int_equal(store_page_read(p, fd, "", &skipped), 2);
-	assert_int_equal(skipped.unreadable, 0);
+	if (tree_tells_types(t->in_fd)) {
+		assert_int_equal(store_page_read(p, fd, "", &skipped), 2);
+		assert_int_equal(skipped.unreadable, 0);
+	}
 	assert_int_equal(store_look(fd, "a", &meta), -EACCES);
 	fake.hides_types = true;
 	assert_int_equal(store_page_read(p, fd, "", &skipped), 0);
