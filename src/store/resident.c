@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 #include "base/fd.h"
 #include "store/store.h"
@@ -40,7 +37,6 @@ enum cached { CACHED_ALL, CACHED_SOME, CACHED_UNKNOWN };
 static _Atomic bool cachestat_is_missing;
 
 static enum cached cached_count(int, uint64_t, uint64_t);
-static bool keeps_elsewhere(int);
 static bool sample_all(int, uint64_t, uint64_t);
 static int sample(int, uint64_t);
 
@@ -83,20 +79,8 @@ cached_count(int fd, uint64_t off, uint64_t len)
 			cachestat_is_missing = true;
 		return CACHED_UNKNOWN;
 	}
-	if (got.cached == 0)
-		return keeps_elsewhere(fd) ? CACHED_UNKNOWN : CACHED_SOME;
 	return got.cached > (off + len - 1) / page - off / page ? CACHED_ALL
 								: CACHED_SOME;
-}
-
-/* Overlayfs keeps a file's pages with the file below, where it cannot be
- * counted. */
-static bool
-keeps_elsewhere(int fd)
-{
-	struct statfs sf;
-
-	return fstatfs(fd, &sf) == 0 && sf.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
 /* Where counts are not to be had.  What is not there is begun to be read by

@@ -39,10 +39,9 @@ struct store_meta {
 bool store_meta_same(const struct store_meta *, const struct store_meta *);
 
 /*
- * Takes root_fd on every path.  To be called before a sandbox closes the file
- * system: OpenSSL reads its configuration here.  Returns 0, -ENOTDIR, -EBADF
- * (O_PATH will not do), -ENOSYS (openat2 is missing or filtered; there is no
- * other way in), -ENOTSUP (OpenSSL has no SHA-256), -ENOMEM.
+ * Takes root_fd on every path.  Returns 0, -ENOTDIR, -EBADF (O_PATH will not
+ * do), -ENOSYS (openat2 is missing or filtered; there is no other way in),
+ * -ENOMEM.
  */
 int store_new(struct store **, int root_fd);
 void store_free(struct store *); /* NULL is fine */
@@ -148,7 +147,8 @@ void store_walk_free(struct store_walk *); /* NULL is fine */
  * -ENOMEM); 0 and -errno are final.  A folder within that cannot be read is
  * counted as unreadable and passed over, as is an entry deeper than
  * LIM_PATH_SEGS or longer than LIM_PATH_BYTES below the store's root; what
- * vanishes is passed over.
+ * vanishes is passed over.  A folder that is moved out of the tree is read on
+ * only while the walk holds it, until it next goes into a folder below.
  * fd may be NULL, and open_error with it; else for a file *fd is opened for
  * reading (the caller's), or -1 when that failed, with *open_error = -errno;
  * -1 and 0 for a folder.
@@ -173,8 +173,8 @@ bool store_walk_has_more(const struct store_walk *);
 /*
  * Are all pages of [off, off+len) of the file in memory, so that sending them
  * will not wait for a disk?  A guess that is right nearly always (cachestat,
- * else preadv2 with RWF_NOWAIT).  False where it cannot be told: after
- * store_fetch send without asking again.
+ * else preadv2 with RWF_NOWAIT).  False where it cannot be told (overlayfs):
+ * after store_fetch send without asking again.
  */
 bool store_is_resident(int fd, uint64_t off, uint64_t len);
 
@@ -189,20 +189,23 @@ int store_fetch(int fd, uint64_t off, uint64_t len);
 /*
  * The SHA-256 kept for this file, if it was computed of these very bytes as
  * far as size, mtime and inode tell.  Kept in the extended attribute
- * user.netpan.sha256, and in memory (for the last few thousand files; there
- * ctime must agree too) where the file system or its rights allow none.
+ * user.netpan.sha256, and where the file system or its rights allow none in
+ * memory, for the last few thousand files; there ctime must agree too.
  * Returns 0, -ENODATA (none, or of other bytes).
  */
 int store_digest_cached(struct store *, int fd, const struct store_meta *,
     uint8_t out[STORE_SHA256_SIZE]);
 
 /*
- * WAIT, long.  Computes it by reading the file; stop may be set by another
- * thread to end early (-ECANCELED).  Keeps it when the file has been the same
- * from meta's look until after the last byte, ctime too, and its mtime is not
- * so recent (2 s) that a change could hide behind it.  Keeping it moves the
- * file's ctime.  stop may be NULL.  Returns 0, -ESTALE (it is not as meta
- * says, or changed while read), -ECANCELED, -EISDIR, -EIO ...
+ * WAIT, long.  Computes it by reading the file; stop (may be NULL) may be set
+ * by another thread to end early (-ECANCELED).  Keeps it when the file has
+ * been the same from meta's look until after the last byte, ctime too, and
+ * its mtime (for memory: and ctime) is not so recent, 2 s, that a change could
+ * hide behind it.  What is kept in attributes moves the file's ctime: the
+ * digest, and of a large file on the way how far it got
+ * (user.netpan.sha256.part), from where the next call goes on.  Returns 0,
+ * -ESTALE (it is not as meta says, or changed while read), -ECANCELED,
+ * -EISDIR, -EIO ...; out is the digest only with 0.
  */
 int store_digest_compute(struct store *, int fd, const struct store_meta *,
     const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE]);
