@@ -26,6 +26,7 @@
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \
 	X(RATE_WINDOW_MS, 60000, "ms", "over which the minimum rate is held") \
 	X(MIN_RATE, 1024, "bytes/s", "a reader's minimum rate")               \
+	X(LOG_LINES, 1000, "lines/s", "log lines about one client address")   \
 	/* client */                                                          \
 	X(JOBS, 64, "connections", "connections of one netpan get -r")        \
 	X(RETRIES, 20, "attempts", "in a row without one new byte")           \

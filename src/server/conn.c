@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "server/client_log.h"
 #include "server/conn.h"
 #include "server/door.h"
 #include "server/worker.h"
@@ -157,7 +158,7 @@ conn_wait(struct conn *c)
 	if (c->in_epoll)
 		return;
 	if (epoll_ctl(c->worker->epoll_fd, EPOLL_CTL_ADD, c->fd, &ev) == -1) {
-		log_error("%s: epoll_ctl: %s", conn_name(c), strerror(errno));
+		client_warn(c, "closed: epoll_ctl: %s", strerror(errno));
 		conn_close(c);
 		return;
 	}
@@ -262,8 +263,7 @@ conn_timed_out(struct conn *c)
 		conn_set_deadline(c);
 		return;
 	}
-	log_info("worker %u %s closed: too slow in state %s", c->worker->index,
-	    conn_name(c), state_names[c->state]);
+	client_info(c, "closed: too slow in state %s", state_names[c->state]);
 	conn_close(c);
 }
 

@@ -1,6 +1,6 @@
 #include <errno.h>
 
-#include "base/log.h"
+#include "server/client_log.h"
 #include "server/door.h"
 #include "server/worker.h"
 #include "train/train.h"
@@ -20,8 +20,7 @@ any_step(struct conn *c)
 	if (n <= 0)
 		return WANT_CLOSE;
 	if (*buf_head(&c->in) != (unsigned char)TRAIN_MAGIC[0]) {
-		log_info("worker %u %s closed: speaks no train",
-		    c->worker->index, conn_name(c));
+		client_info(c, "closed: speaks no train");
 		return WANT_CLOSE;
 	}
 	c->door = &door_train;

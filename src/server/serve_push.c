@@ -4,7 +4,7 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "server/client_log.h"
 #include "server/door.h"
 #include "server/push_file.h"
 #include "server/worker.h"
@@ -53,14 +53,12 @@ push_step(struct conn *c)
 			return WANT_WRITE;
 		if (n < 0) {
 			if (n == -EFAULT)
-				log_warn("worker %u %s closed: the file to"
-					 " push was cut short",
-				    c->worker->index, conn_name(c));
+				client_warn(c,
+				    "closed: the file to push was cut short");
 			return WANT_CLOSE;
 		}
 	}
-	log_info("worker %u %s PUSH ok %lluB %llums", c->worker->index,
-	    conn_name(c), (unsigned long long)c->n_sent,
+	client_info(c, "PUSH ok %lluB %llums", (unsigned long long)c->n_sent,
 	    (unsigned long long)((clock_ns() - p->began_ns) / 1000000));
 	return WANT_CLOSE;
 }

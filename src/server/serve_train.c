@@ -1,6 +1,6 @@
 #include <errno.h>
 
-#include "base/log.h"
+#include "server/client_log.h"
 #include "server/door.h"
 #include "server/train_answer.h"
 #include "server/worker.h"
@@ -49,8 +49,7 @@ train_hello(struct conn *c)
 	case TRAIN_MORE:
 		return train_more(c);
 	case TRAIN_BAD:
-		log_info("worker %u %s closed: %s", c->worker->index,
-		    conn_name(c), reason);
+		client_info(c, "closed: %s", reason);
 		return WANT_CLOSE;
 	case TRAIN_OK:
 		break;
@@ -122,8 +121,7 @@ train_request(struct conn *c, const struct train_frame *frame)
 static enum want
 train_refuse(struct conn *c, enum train_code code, const char *text)
 {
-	log_info(
-	    "worker %u %s refused: %s", c->worker->index, conn_name(c), text);
+	client_info(c, "refused: %s", text);
 	if (conn_need_out(c) != 0)
 		return WANT_CLOSE;
 	if (train_error_put(&c->out, code, TRAIN_CONNECTION, text) != 0)

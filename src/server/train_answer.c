@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "server/client_log.h"
 #include "server/train_answer.h"
 #include "server/train_fill.h"
 #include "server/train_state.h"
@@ -159,8 +160,7 @@ answer_end(struct conn *c)
 		const struct path *p = answer_path(a);
 
 		text_escape(path, sizeof(path), path_string(p), p->len);
-		log_info("worker %u %s %s /%s %s %lluB %llums",
-		    c->worker->index, conn_name(c),
+		client_info(c, "%s /%s %s %lluB %llums",
 		    train_type_name(a->frame.type), path,
 		    a->code == 0 ? "ok" : train_code_name(a->code),
 		    (unsigned long long)(c->n_sent - a->sent_before +
@@ -367,9 +367,7 @@ step_file(struct answer *a, enum want *want)
 	}
 	if (n == 0)
 		/* a frame was promised that cannot be filled any more */
-		log_warn("worker %u %s closed: the file shrank while it was"
-			 " sent",
-		    c->worker->index, conn_name(c));
+		client_warn(c, "closed: the file shrank while it was sent");
 	*want = n == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
 	return false;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/client_log.h"
 #include "server/conn.h"
 #include "server/wire.h"
 
@@ -24,6 +25,7 @@ struct worker {
 	struct push_file *push; /* NULL: none */
 	struct helpers *helpers;
 	struct timer_wheel timers;
+	struct client_log client_log;
 	struct link ready; /* connections to run */
 	struct slab ins, outs, answers;
 	struct conn *conns; /* the table; slots entries */
