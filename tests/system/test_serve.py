@@ -183,10 +183,9 @@ def test_two_listeners_and_ipv6(tree):
 def test_status_as_text_and_json(tree):
     with Netpand(tree, workers=3) as server:
         assert serves(server)
+        status = wait_for(lambda: three_are_ready(server), "all are ready")
         total = idle_status(server)
         assert total["given"] == total["taken"] == total["done"] == 1
-        status = server.status()
-        assert [w["state"] for w in status["workers"]] == ["ready"] * 3
         assert sorted(w["pid"] for w in status["workers"]) == server.workers()
         assert total["free"] == sum(w["slots"] for w in status["workers"])
         text = subprocess.run(
@@ -195,6 +194,12 @@ def test_status_as_text_and_json(tree):
         assert text.returncode == 0
         for name in total:
             assert name in text.stdout
+
+
+def three_are_ready(server):
+    status = server.status()
+    states = [w["state"] for w in status["workers"]]
+    return status if states == ["ready"] * 3 else None
 
 
 def test_status_of_nobody(tmp_path):
@@ -232,9 +237,10 @@ def test_workers_have_exactly_their_descriptors(tree):
             assert serves(server)
         idle_status(server)
         for pid in server.workers():
+            # 0-2, channel, tree, and what the loop makes: epoll, eventfd
+            wait_for(lambda: set(open_fds(pid)) == set(range(7)),
+                     "it has just these", timeout=5)
             fds = open_fds(pid)
-            # 0-2, channel, tree, and what the loop made: epoll, eventfd
-            assert set(fds) == set(range(7)), fds
             assert fds[3].startswith("socket:")
             assert fds[4] == str(tree)
 
