@@ -23,8 +23,8 @@ enum store_kind { STORE_FILE, STORE_DIR };
 /* What proves that a file is the one it was. */
 struct store_meta {
 	enum store_kind kind;
-	uint32_t mode;	/* permission bits, 0..0777 */
-	uint64_t size;	/* 0 for a folder */
+	uint32_t mode; /* permission bits, 0..0777 */
+	uint64_t size; /* 0 for a folder */
 	int64_t mtime_ns; /* the nearest that fits, as ctime_ns */
 	int64_t ctime_ns;
 	uint64_t ino;
@@ -63,12 +63,12 @@ enum store_how {
  * -EBUSY (leased to a process that does not let go), -EMFILE, -EIO ...; *fd
  * and *meta are untouched then.
  */
-int store_open_file(const struct store *, const struct path *,
-    enum store_how, int *fd, struct store_meta *);
+int store_open_file(const struct store *, const struct path *, enum store_how,
+    int *fd, struct store_meta *);
 
 /* The same for a folder; -ENOTDIR for a file. */
-int store_open_dir(const struct store *, const struct path *,
-    enum store_how, int *fd, struct store_meta *);
+int store_open_dir(const struct store *, const struct path *, enum store_how,
+    int *fd, struct store_meta *);
 
 /* What path names now.  As store_open_file, but for both kinds, and no right
  * to the file itself is needed. */
@@ -136,8 +136,8 @@ struct store_walk;
  * -ENOTDIR, -ENOMEM, -errno.
  */
 int store_walk_new(struct store_walk **, const struct store *,
-    const struct path *root, const struct path *from,
-    const struct path *until, unsigned depth);
+    const struct path *root, const struct path *from, const struct path *until,
+    unsigned depth);
 void store_walk_free(struct store_walk *); /* NULL is fine */
 
 /*
