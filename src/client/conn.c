@@ -14,10 +14,9 @@
 #define OUT_SIZE            \
 	(TRAIN_HELLO_SIZE + \
 	    CONN_AHEAD * (TRAIN_HEADER_SIZE + LIM_TRAIN_REQUEST_BYTES))
-/* What a server must send while it is waited for: 1000 bytes a minute, so that
- * one byte a minute does not hold us for ever. */
-#define DRIP_WINDOW_MS 60000
-#define DRIP_BYTES 1000
+/* Bytes a second that a server must send while it is waited for, so that one
+ * byte a minute does not hold us for ever. */
+#define DRIP_RATE 16
 /* What a server hashes in a ms, at the least. */
 #define HASH_RATE (64 * 1024)
 #define HASH_MAX_MS (3600 * 1000)
@@ -31,8 +30,8 @@ struct conn {
 	uint32_t data_left; /* of the data frame that is being handed out */
 	struct train_frame data;
 	uint64_t extra_ms;
-	uint64_t waited_ms; /* in this drip window */
-	uint64_t came; /* in this drip window */
+	uint64_t waited_ms; /* since it was last judged */
+	uint64_t came; /* since it was last judged */
 	const char *reason;
 	unsigned char memory[IN_SIZE + OUT_SIZE];
 };
@@ -57,7 +56,7 @@ conn_new(struct session *session)
 	c->session = session;
 	c->fd = -1;
 	c->extra_ms = 0;
-	c->reason = "not connected";
+	c->reason = "Not connected";
 	buf_init(&c->in, c->memory, IN_SIZE);
 	buf_init(&c->out, c->memory + IN_SIZE, OUT_SIZE);
 	return c;
@@ -81,7 +80,7 @@ conn_connect(struct conn *c)
 	r = c->session->dial(c->session, &c->fd);
 	if (r != 0)
 		return fail(
-		    c, r, r == -EINTR ? "stopped" : strerrordesc_np(-r));
+		    c, r, r == -EINTR ? "Stopped" : strerrordesc_np(-r));
 	atomic_store(&c->session->was_reached, true);
 	r = hello(c);
 	if (r != 0)
@@ -200,10 +199,10 @@ hello(struct conn *c)
 	}
 	if (tr == TRAIN_BAD)
 		return fail(
-		    c, -EPROTO, "what answers there is no train server");
+		    c, -EPROTO, "What answers there is no train server");
 	if (version != TRAIN_VERSION)
 		return fail(c, -EPROTONOSUPPORT,
-		    "the server speaks another version of the train");
+		    "The server speaks another version of the train");
 	buf_drop(&c->in, TRAIN_HELLO_SIZE);
 	return 0;
 }
@@ -275,9 +274,9 @@ wait_ready(struct conn *c, uint64_t due, short *ready)
 	if (n == -1)
 		return fail(c, -errno, strerrordesc_np(errno));
 	if (p[1].revents != 0)
-		return fail(c, -EINTR, "stopped");
+		return fail(c, -EINTR, "Stopped");
 	if (n == 0)
-		return fail(c, -ETIMEDOUT, "the server is silent");
+		return fail(c, -ETIMEDOUT, "The server is silent");
 	*ready = p[0].revents;
 	return 0;
 }
@@ -321,12 +320,12 @@ receive_some(struct conn *c)
 	if (n == -1)
 		return fail(c, -errno, strerrordesc_np(errno));
 	if (n == 0)
-		return fail(c, -ECONNRESET, "the server closed the connection");
+		return fail(c, -ECONNRESET, "The server closed the connection");
 	buf_added(&c->in, (size_t)n);
 	c->came += (uint64_t)n;
-	if (c->waited_ms >= DRIP_WINDOW_MS && c->extra_ms == 0) {
-		if (c->came < DRIP_BYTES)
-			return fail(c, -ETIMEDOUT, "the server only drips");
+	if (c->waited_ms >= c->session->silence_ms && c->extra_ms == 0) {
+		if (c->came < c->waited_ms * DRIP_RATE / 1000)
+			return fail(c, -ETIMEDOUT, "The server only drips");
 		set_patience(c, 0);
 	}
 	return 0;

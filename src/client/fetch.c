@@ -50,6 +50,7 @@ struct fetcher {
 /* the thread */
 static void *fetcher_main(void *);
 static bool recover(struct fetcher *, int);
+static bool give_up_entry(struct fetcher *);
 static void give_all_back(struct fetcher *);
 
 /* asking */
@@ -145,39 +146,51 @@ fetcher_main(void *arg)
 static bool
 recover(struct fetcher *f, int err)
 {
-	struct stretch *s = f->ring[f->first];
 	bool was_open = conn_is_open(f->conn);
-	int r;
+	int r = err;
 
 	conn_disconnect(f->conn);
 	if (err == STEP_SKIP)
 		return true;
-	if (err == -EINTR)
+	if (was_open && err != -EINTR && err != STEP_OVER) {
+		r = session_retry(f->job->session, &f->tries, err);
+		if (r == 0)
+			return true;
+	}
+	if (r == -EINTR)
 		job_end(f->job, CLIENT_STOPPED);
-	if (err == -EINTR || err == STEP_OVER) {
+	if (r == -EINTR || err == STEP_OVER) {
 		job_retire(f->job);
 		return false;
 	}
-	r = was_open ? session_retry(f->job->session, &f->tries, err) : err;
-	if (r == 0)
-		return true;
-	if (r == -EINTR) {
-		job_end(f->job, CLIENT_STOPPED);
-		job_retire(f->job);
-		return false;
-	}
-	/* The server answers, but never beyond this entry: others may do. */
-	if (was_open && err != -EBUSY && s->next < s->end &&
-	    ++f->dead < DEAD_MAX) {
-		snprintf(f->why, sizeof(f->why), "%s here, again and again",
-		    conn_reason(f->conn));
-		pass(f, s, f->why);
-		f->tries = 0;
-		return true;
-	}
+	if (was_open && err != -EBUSY)
+		return give_up_entry(f);
 	give_all_back(f);
 	job_leave(f->job,
-	    err == -EBUSY ? "the server is busy" : conn_reason(f->conn));
+	    err == -EBUSY ? "The server is busy" : conn_reason(f->conn));
+	return false;
+}
+
+/* The server can be reached, but never gets beyond this entry: others may
+ * come, unless it is all the same with them. */
+static bool
+give_up_entry(struct fetcher *f)
+{
+	struct stretch *s = f->ring[f->first];
+	char path[SAY_PATH_SIZE];
+
+	f->tries = 0;
+	if (++f->dead < DEAD_MAX) {
+		snprintf(f->why, sizeof(f->why), "%s here, again and again",
+		    conn_reason(f->conn));
+		if (s->next < s->end)
+			pass(f, s, f->why);
+		return true;
+	}
+	say("get %s: %s, again and again: run the same command again to go on",
+	    say_path(path, f->job->root), conn_reason(f->conn));
+	job_end(f->job, CLIENT_NO_CONNECTION);
+	job_retire(f->job);
 	return false;
 }
 

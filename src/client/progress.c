@@ -110,8 +110,11 @@ progress_duration(char *out, size_t cap, uint64_t ms)
 {
 	if (ms >= 60000)
 		return text_duration(out, cap, ms / 1000);
-	snprintf(out, cap, "%u.%u s", (unsigned)(ms / 1000),
-	    (unsigned)(ms % 1000 / 100));
+	if (ms < 1000)
+		snprintf(out, cap, "%u ms", (unsigned)ms);
+	else
+		snprintf(out, cap, "%u.%u s", (unsigned)(ms / 1000),
+		    (unsigned)(ms % 1000 / 100));
 	return out;
 }
 

@@ -49,7 +49,7 @@ struct progress_view {
 void progress_line(
     char out[PROGRESS_LINE_SIZE], unsigned width, const struct progress_view *);
 
-/* "12.3 s" below a minute, else "3:07".  Returns out. */
+/* "25 ms", "12.3 s", "3:07".  Returns out. */
 char *progress_duration(char *out, size_t cap, uint64_t ms);
 
 /* Columns that UTF-8 text takes on a terminal. */
