@@ -800,7 +800,7 @@ GOING_NOWHERE = [
        "silent") for where in ("hello", "request", "answer", "end")),
     *((lambda where=where: silent(where), ("get", "-r", "-t", "1"), "d", code,
        "silent") for where, code in
-      (("hello", 3), ("request", 3), ("answer", 1), ("end", 1))),
+      (("hello", 3), ("request", 3), ("answer", 3), ("end", 1))),
     *((lambda where=where: silent(where), ("ls", "-t", "1"), "d", 3,
        "silent") for where in ("hello", "request")),
     (lambda: Dripping(("f", b"F" * 100)), ("get", "-t", "1"), "f", 3, "drips"),
