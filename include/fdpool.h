@@ -3,9 +3,10 @@
  *
  * A master makes the workers beforehand, watches one descriptor, and gives
  * each client's socket to the least loaded worker (SCM_RIGHTS).  A worker
- * announces how many sockets it can hold (its slots); the master sends only
- * against free slots and keeps its own copy of a socket until the worker has
- * said "taken", so a worker that dies loses no client that was only waiting.
+ * announces how many sockets it can hold (its slots), and the master sends only
+ * against free slots.  A socket on its way can be taken back out of the channel
+ * until the worker has received it, so a worker that dies, stops or leaves
+ * loses no client that was only waiting.
  *
  * The library has no globals, installs no signal handler, never logs and
  * never exits (but in a child it forked, when that child's function returns).
@@ -57,19 +58,21 @@ struct fdpool_tag {
 
 /*
  * Counts of one worker or of the whole pool.  The first four are of this
- * moment, the others only grow.
+ * moment, the others only grow.  What workers report is read in
+ * fdpool_dispatch, at each call and at the latest with the next heartbeat.
  */
 struct fdpool_counts {
 	uint64_t free; /* slots of ready workers that nobody is in */
-	uint64_t in_flight; /* sent to a worker, not yet taken */
+	uint64_t in_flight; /* sent to a worker, not yet taken (received) */
 	uint64_t held; /* taken and not yet done */
 	uint64_t queued; /* waiting in the master (0 for one worker) */
 	uint64_t given; /* sent, each time (a socket given again counts) */
-	uint64_t taken; /* said by workers */
+	uint64_t taken; /* received by workers */
 	uint64_t done; /* said by workers */
 	uint64_t lost; /* held by a worker when it died, or dropped by it for
 			  want of a descriptor */
-	uint64_t given_again; /* in flight to a worker when it died */
+	uint64_t given_again; /* taken back from a worker that died, fell
+				 silent or left */
 	uint64_t refused; /* turned away: queue full, or by on_accept */
 	uint64_t restarted; /* workers replaced after dying */
 };
@@ -143,9 +146,10 @@ struct fdpool_options {
 	 * descriptors of the pool but that channel are closed there; the
 	 * caller's own stay open.
 	 * argv: a program and its arguments (NULL ends them; program is its
-	 * path, argv[0] when that is NULL), which finds its channel at FDPOOL_CHANNEL_FD, keep_fds after it in their order, 0 to
-	 * 2 as the master's, and nothing else open.  A program that cannot be
-	 * run ends with status 127.
+	 * path, argv[0] when that is NULL).  It finds its channel at
+	 * FDPOOL_CHANNEL_FD, keep_fds after it in their order, 0 to 2 as the
+	 * master's, and nothing else open.  A program that cannot be run ends
+	 * with status 127.
 	 * Both ways a worker starts with no signal blocked and all signals at
 	 * their default, and gets SIGKILL when the master dies; a worker that
 	 * changes its user must ask for that anew (PR_SET_PDEATHSIG).
@@ -308,14 +312,13 @@ int fdpool_worker_fd(const struct fdpool_worker *);
 
 /*
  * Receives what has come, up to cap clients (at least 1), without waiting;
- * answers the master's pings; tells the master, before it returns, what was
- * taken: from then on the client is this worker's, and lost if it dies.  The
- * descriptors are the caller's.  The master closes its copy a moment later, so
- * closing the worker's may not be the last close: take a socket out of your
- * epoll (EPOLL_CTL_DEL) before you close it, and shutdown(2) it where the
- * client must see the end at once.  Returns how many came (0: none for now),
- * -EINVAL (cap is 0), -EPIPE (the master is gone: end now), -EPROTO (end now),
- * or -EMFILE (as above; go on).
+ * answers the master's pings; sends what is owed from before.  From now on the
+ * clients are this worker's, and lost if it dies; their descriptors are the
+ * caller's.  A worker that is being started may have inherited a socket for a
+ * moment, so a close(2) may not be the last: an event loop must stand an event
+ * for a socket that it has closed (or EPOLL_CTL_DEL before).  Returns how many
+ * came (0: none for now), -EINVAL (cap is 0), -EPIPE (the master is gone: end
+ * now), -EPROTO (end now), or -EMFILE (as above; go on).
  */
 ssize_t fdpool_worker_recv(
     struct fdpool_worker *, struct fdpool_client *clients, size_t cap);
@@ -325,16 +328,17 @@ bool fdpool_worker_is_draining(const struct fdpool_worker *);
 
 /*
  * Says that n clients are finished and their sockets closed.  Sent by
- * fdpool_worker_flush, fdpool_worker_wait, or fdpool_worker_recv.  A worker
- * that says more than it holds is killed by the master.
+ * fdpool_worker_flush, _wait, _recv or _close.  A worker that says more than it
+ * holds is killed by the master.
  */
 void fdpool_worker_done(struct fdpool_worker *, unsigned n);
 
 /*
- * Sends what has been done since, in one message.  An event loop calls it
- * once per turn; without need it makes no system call.  What finds no room in
- * the channel stays owed and goes with the next call.  Returns 0, -EPIPE (the
- * master is gone).
+ * Sends what has been taken and done, in one message.  An event loop calls it
+ * once per turn, after the turn's work: until then the master counts what was
+ * taken as in flight (FDPOOL_WINDOW at most).  Without need it makes no system
+ * call.  What finds no room in the channel stays owed and goes with the next
+ * call.  Returns 0, -EPIPE (the master is gone).
  */
 int fdpool_worker_flush(struct fdpool_worker *);
 

@@ -12,6 +12,7 @@
 static unsigned stage(struct fdpool *);
 static struct fdp_member *choose(struct fdpool *);
 static bool send_staged(struct fdpool *, struct fdp_member *);
+static void sent(struct fdpool *, struct fdp_member *, unsigned n);
 static void unstage(struct fdpool *, struct fdp_member *);
 static void drop_first(struct fdpool *);
 
@@ -36,20 +37,20 @@ fdpool_give(struct fdpool *p, int conn_fd, const struct fdpool_tag *tag)
 	if (tag != NULL)
 		parcel.msg.tag = *tag;
 	fdp_ring_push_back(&p->queue, &parcel);
-	fdp_pump(p);
-	fdp_listen_adjust(p);
+	fdp_settle(p);
 	return 0;
 }
 
 unsigned
 fdp_member_room(const struct fdp_member *m)
 {
-	unsigned load = m->held + m->in_flight.len, slots, window;
+	uint32_t load = m->held + m->in_flight + m->outbox.len;
+	unsigned slots, window;
 
 	if (m->state != FDPOOL_READY || m->full || load >= m->slots)
 		return 0;
 	slots = m->slots - load;
-	window = FDPOOL_WINDOW - m->in_flight.len;
+	window = FDPOOL_WINDOW - m->in_flight - m->outbox.len;
 	return slots < window ? slots : window;
 }
 
@@ -64,17 +65,6 @@ fdp_pool_room(const struct fdpool *p)
 	return room;
 }
 
-unsigned
-fdp_pool_in_flight(const struct fdpool *p)
-{
-	unsigned n = 0, i;
-
-	for (i = 0; i < p->n_places; i++)
-		if (p->places[i] != NULL)
-			n += p->places[i]->in_flight.len;
-	return n;
-}
-
 /* Ends: each round that takes something back marks a worker full or drops a
  * descriptor. */
 void
@@ -86,7 +76,8 @@ fdp_pump(struct fdpool *p)
 	while (again && stage(p) > 0) {
 		again = false;
 		for (i = 0; i < p->n_places; i++)
-			if (p->places[i] != NULL && p->places[i]->unsent > 0 &&
+			if (p->places[i] != NULL &&
+			    p->places[i]->outbox.len > 0 &&
 			    !send_staged(p, p->places[i]))
 				again = true;
 	}
@@ -110,8 +101,7 @@ stage(struct fdpool *p)
 
 	while (p->queue.len > 0 && (m = choose(p)) != NULL) {
 		parcel = fdp_ring_pop_front(&p->queue);
-		fdp_ring_push_back(&m->in_flight, &parcel);
-		m->unsent++;
+		fdp_ring_push_back(&m->outbox, &parcel);
 		n++;
 	}
 	return n;
@@ -130,7 +120,7 @@ choose(struct fdpool *p)
 		m = p->places[at];
 		if (m == NULL || fdp_member_room(m) == 0)
 			continue;
-		load = m->held + m->in_flight.len;
+		load = m->held + m->in_flight + m->outbox.len;
 		if (best == NULL || load < best_load) {
 			best = m;
 			best_load = load;
@@ -147,13 +137,10 @@ send_staged(struct fdpool *p, struct fdp_member *m)
 {
 	ssize_t n;
 
-	while (m->unsent > 0) {
-		n = fdp_chan_send_parcels(m->chan_fd, &m->in_flight,
-		    m->in_flight.len - m->unsent, m->unsent);
+	while (m->outbox.len > 0) {
+		n = fdp_chan_send_parcels(m->chan_fd, &m->outbox);
 		if (n > 0) {
-			m->unsent -= (unsigned)n;
-			m->counts.given += (uint64_t)n;
-			p->total.given += (uint64_t)n;
+			sent(p, m, (unsigned)n);
 			continue;
 		}
 		unstage(p, m);
@@ -169,13 +156,28 @@ send_staged(struct fdpool *p, struct fdp_member *m)
 	return true;
 }
 
+/* What lies in the channel is a reference of its own. */
+static void
+sent(struct fdpool *p, struct fdp_member *m, unsigned n)
+{
+	struct fdp_parcel parcel;
+
+	m->in_flight += n;
+	m->counts.given += n;
+	p->total.given += n;
+	while (n-- > 0) {
+		parcel = fdp_ring_pop_front(&m->outbox);
+		close(parcel.fd);
+	}
+}
+
 static void
 unstage(struct fdpool *p, struct fdp_member *m)
 {
 	struct fdp_parcel parcel;
 
-	for (; m->unsent > 0; m->unsent--) {
-		parcel = fdp_ring_pop_back(&m->in_flight);
+	while (m->outbox.len > 0) {
+		parcel = fdp_ring_pop_back(&m->outbox);
 		fdp_ring_push_front(&p->queue, &parcel);
 	}
 }

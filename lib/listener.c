@@ -243,7 +243,7 @@ listen_off(struct fdpool *p)
 	unsigned i;
 
 	for (i = 0; i < p->n_listeners; i++)
-		fdp_unwatch(p, p->listeners[i].fd);
+		fdp_unwatch(p, p->listeners[i].fd, FDP_LISTENER);
 	p->listening = false;
 }
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define BATCH 8
 
@@ -22,18 +21,19 @@ struct letter {
 static int receive(int chan_fd, union ctl_up *, struct mmsghdr *);
 static int
 judge(struct fdpool *, struct fdp_member *, union ctl_up *, struct mmsghdr *);
-static void close_taken(struct fdp_member *, uint32_t n);
 
 /* handlers */
 static int op_ready(void *, const void *);
 static int op_report(void *, const void *);
 static int op_pong(void *, const void *);
+static int op_bye(void *, const void *);
 
 static const struct fdp_op ops[CTL_TYPES] = {
 	[CTL_READY] = { op_ready, sizeof(struct ctl_ready), PHASE_STARTING,
 	    OP_ONCE },
 	[CTL_REPORT] = { op_report, sizeof(struct ctl_report), PHASE_READY, 0 },
 	[CTL_PONG] = { op_pong, sizeof(struct ctl_pong), PHASE_READY, 0 },
+	[CTL_BYE] = { op_bye, sizeof(struct ctl_bye), PHASE_READY, OP_ONCE },
 };
 
 bool
@@ -53,7 +53,7 @@ fdp_mailbox_read(struct fdpool *p, struct fdp_member *m)
 	for (i = 0; i < n && error == 0; i++)
 		error = judge(p, m, &msgs[i], &batch[i]);
 	if (error == -EPIPE) {
-		fdp_member_hung_up(p, m);
+		fdp_member_left(p, m);
 		return false;
 	}
 	if (error != 0) {
@@ -77,12 +77,8 @@ fdp_member_heard(struct fdpool *p, struct fdp_member *m)
 	}
 }
 
-/*
- * No control buffer: the kernel then drops a descriptor that a worker would
- * push upon the master, and says so with MSG_CTRUNC.  ECONNRESET comes once,
- * before what is still in the queue, when a worker has ended with messages
- * unread.
- */
+/* No control buffer: the kernel then drops a descriptor that a worker would
+ * push upon the master, and says so with MSG_CTRUNC. */
 static int
 receive(int chan_fd, union ctl_up *msgs, struct mmsghdr *batch)
 {
@@ -97,7 +93,7 @@ receive(int chan_fd, union ctl_up *msgs, struct mmsghdr *batch)
 	}
 	do
 		n = recvmmsg(chan_fd, batch, BATCH, MSG_DONTWAIT, NULL);
-	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
+	while (n == -1 && errno == EINTR);
 	return n == -1 ? -errno : n;
 }
 
@@ -107,7 +103,9 @@ judge(struct fdpool *p, struct fdp_member *m, union ctl_up *msg,
     struct mmsghdr *head)
 {
 	struct letter letter = { .pool = p, .from = m };
-	unsigned phase = m->slots == 0 ? PHASE_STARTING : PHASE_READY;
+	unsigned phase = m->has_left	 ? 0
+			 : m->slots == 0 ? PHASE_STARTING
+					 : PHASE_READY;
 	int error;
 
 	if (head->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
@@ -151,11 +149,10 @@ op_report(void *ctx, const void *msg)
 
 	if (report->taken == 0 && report->done == 0)
 		return -EPROTO;
-	if (report->taken > m->in_flight.len ||
-	    report->dropped > report->taken ||
+	if (report->taken > m->in_flight || report->dropped > report->taken ||
 	    report->done > m->held + (report->taken - report->dropped))
 		return -EPROTO;
-	close_taken(m, report->taken);
+	m->in_flight -= report->taken;
 	m->held += report->taken - report->dropped - report->done;
 	m->counts.taken += report->taken;
 	m->counts.done += report->done;
@@ -179,13 +176,13 @@ op_pong(void *ctx, const void *msg)
 	return 0;
 }
 
-static void
-close_taken(struct fdp_member *m, uint32_t n)
+/* The same as the end of its messages, which cannot be seen while the master
+ * holds that end too. */
+static int
+op_bye(void *ctx, const void *msg)
 {
-	struct fdp_parcel parcel;
+	const struct ctl_bye *bye = msg;
 
-	while (n-- > 0) {
-		parcel = fdp_ring_pop_front(&m->in_flight);
-		close(parcel.fd);
-	}
+	(void)ctx;
+	return bye->reserved == 0 ? -EPIPE : -EPROTO;
 }

@@ -12,18 +12,20 @@
 
 #define DELAY_FIRST_MS 100
 #define HEALTHY_MS 10000 /* lived so long: the restart delay begins anew */
-#define UNKILLABLE_MS 1000 /* not gone so long after SIGKILL */
+#define RECALL_MS 50 /* until descriptors are asked for again */
 #define LAST_WORDS_MAX 4096 /* batches read from a dead worker's channel */
 
 /* start */
 static int member_new(struct fdpool *, unsigned index);
 static int member_start(struct fdpool *, struct fdp_member *);
+static void member_restart(struct fdpool *, struct fdp_member *);
 static int send_hello(const struct fdpool *, const struct fdp_member *);
 
 /* end */
 static void member_told_drain(struct fdp_member *);
 static void hear_last_words(struct fdpool *, struct fdp_member *);
-static void member_close(struct fdpool *, struct fdp_member *);
+static void member_ended(struct fdpool *, struct fdp_member *);
+static void close_account(struct fdpool *, struct fdp_member *);
 static bool is_wanted(const struct fdpool *, const struct fdp_member *);
 static void vacate(struct fdpool *, struct fdp_member *);
 static void restart_soon(struct fdpool *, struct fdp_member *);
@@ -50,30 +52,37 @@ fdp_member_add(struct fdpool *p)
 }
 
 void
-fdp_member_restart(struct fdpool *p, struct fdp_member *m)
+fdp_member_next(struct fdpool *p, struct fdp_member *m)
 {
-	int error = member_start(p, m);
-
-	if (error != 0) {
-		fdp_tell(p, FDPOOL_EV_START_FAILED, m, error, 0);
-		restart_soon(p, m);
+	if (m->peer_fd == -1) {
+		member_restart(p, m);
 		return;
 	}
-	m->counts.restarted++;
-	p->total.restarted++;
+	if (fdp_take_back(p, m) != 0) {
+		m->due_at = fdp_now() + RECALL_MS;
+		fdp_wake_at(p, m->due_at);
+		return;
+	}
+	close_account(p, m);
+	if (is_wanted(p, m))
+		restart_soon(p, m);
+	else
+		vacate(p, m);
 }
 
 void
 fdp_member_leave(struct fdpool *p, struct fdp_member *m)
 {
 	m->leaving = true;
-	if (m->state == FDPOOL_EMPTY) {
+	if (m->state == FDPOOL_EMPTY && m->peer_fd == -1) {
 		vacate(p, m);
 		return;
 	}
-	if (m->state == FDPOOL_DRAINING || m->state == FDPOOL_DYING)
+	if (m->state == FDPOOL_EMPTY || m->state == FDPOOL_DRAINING ||
+	    m->state == FDPOOL_DYING)
 		return;
 	m->state = FDPOOL_DRAINING;
+	(void)fdp_take_back(p, m);
 	member_told_drain(m);
 	if (m->owes_drain)
 		fdp_retry_soon(p);
@@ -94,12 +103,13 @@ fdp_member_kill(struct fdpool *p, struct fdp_member *m, int error, bool bad)
 		return;
 	m->state = FDPOOL_DYING;
 	m->distrusted = bad;
-	m->due_at = fdp_now() + UNKILLABLE_MS;
-	fdp_wake_at(p, m->due_at);
-	if (m->chan_fd != -1)
-		fdp_unwatch(p, m->chan_fd);
+	m->due_at = FDP_NEVER;
+	fdp_unwatch(p, m->chan_fd, FDP_CHANNEL);
 	fdp_child_kill(m->pidfd);
 	fdp_tell(p, FDPOOL_EV_KILLED, m, error, 0);
+	/* It may take its time to be gone, or for ever; clients do not wait
+	 * for that.  What cannot come back now comes back then. */
+	(void)fdp_take_back(p, m);
 }
 
 void
@@ -110,48 +120,31 @@ fdp_member_reap(struct fdpool *p, struct fdp_member *m)
 	if (!fdp_child_reap(m->pidfd, &status))
 		return;
 	hear_last_words(p, m);
-	fdp_member_reclaim(p, m);
-	m->counts.lost += m->held;
-	p->total.lost += m->held;
 	fdp_tell(p, FDPOOL_EV_ENDED, m, status.si_code, status.si_status);
-	member_close(p, m);
-	if (!is_wanted(p, m))
-		vacate(p, m);
-	else
-		restart_soon(p, m);
+	member_ended(p, m);
+	fdp_member_next(p, m);
 }
 
 void
-fdp_member_hung_up(struct fdpool *p, struct fdp_member *m)
+fdp_member_left(struct fdpool *p, struct fdp_member *m)
 {
-	bool dead;
-
+	m->has_left = true;
+	fdp_unwatch(p, m->chan_fd, FDP_CHANNEL);
+	(void)fdp_take_back(p, m);
 	if (m->state == FDPOOL_DYING)
 		return;
-	dead = fdp_chan_is_dead(m->chan_fd);
-	fdp_unwatch(p, m->chan_fd);
 	m->state = FDPOOL_DRAINING;
 	m->due_at = fdp_now() + p->opt.silent_ms;
 	fdp_wake_at(p, m->due_at);
-	if (!dead)
-		return;
-	/* Nobody can receive what it has not received by now. */
-	fdp_close(&m->chan_fd);
-	fdp_member_reclaim(p, m);
 }
 
-void
-fdp_member_reclaim(struct fdpool *p, struct fdp_member *m)
+uint32_t
+fdp_member_received(const struct fdp_member *m)
 {
-	unsigned n = m->in_flight.len;
-	struct fdp_parcel parcel;
-
-	while (m->in_flight.len > 0) {
-		parcel = fdp_ring_pop_back(&m->in_flight);
-		fdp_ring_push_front(&p->queue, &parcel);
-	}
-	m->counts.given_again += n;
-	p->total.given_again += n;
+	if (m->in_flight == 0 || m->chan_fd == -1 ||
+	    fdp_chan_is_unread(m->chan_fd))
+		return 0;
+	return m->in_flight;
 }
 
 void
@@ -159,8 +152,9 @@ fdp_member_free(struct fdp_member *m)
 {
 	if (m == NULL)
 		return;
-	fdp_ring_free(&m->in_flight);
+	fdp_ring_free(&m->outbox);
 	fdp_close(&m->chan_fd);
+	fdp_close(&m->peer_fd);
 	fdp_close(&m->pidfd);
 	free(m);
 }
@@ -180,9 +174,9 @@ member_new(struct fdpool *p, unsigned index)
 	if (m == NULL)
 		return -ENOMEM;
 	m->index = index;
-	m->pid = m->pidfd = m->chan_fd = -1;
+	m->pid = m->pidfd = m->chan_fd = m->peer_fd = -1;
 	m->due_at = FDP_NEVER;
-	error = fdp_ring_init(&m->in_flight, FDPOOL_WINDOW);
+	error = fdp_ring_init(&m->outbox, FDPOOL_WINDOW);
 	if (error != 0) {
 		fdp_member_free(m);
 		return error;
@@ -205,12 +199,14 @@ member_start(struct fdpool *p, struct fdp_member *m)
 	m->pid = child.pid;
 	m->pidfd = child.pidfd;
 	m->chan_fd = child.chan_fd;
+	m->peer_fd = child.peer_fd;
 	if ((error = send_hello(p, m)) != 0 ||
 	    (error = fdp_watch(p, m->chan_fd, FDP_CHANNEL, m->index)) != 0 ||
 	    (error = fdp_watch(p, m->pidfd, FDP_PROCESS, m->index)) != 0) {
 		fdp_child_kill(m->pidfd);
 		(void)waitid(P_PIDFD, (id_t)m->pidfd, &status, WEXITED);
-		member_close(p, m);
+		member_ended(p, m);
+		close_account(p, m);
 		return error;
 	}
 	m->state = FDPOOL_STARTING;
@@ -218,6 +214,20 @@ member_start(struct fdpool *p, struct fdp_member *m)
 	fdp_wake_at(p, m->due_at);
 	fdp_tell(p, FDPOOL_EV_STARTED, m, 0, 0);
 	return 0;
+}
+
+static void
+member_restart(struct fdpool *p, struct fdp_member *m)
+{
+	int error = member_start(p, m);
+
+	if (error != 0) {
+		fdp_tell(p, FDPOOL_EV_START_FAILED, m, error, 0);
+		restart_soon(p, m);
+		return;
+	}
+	m->counts.restarted++;
+	p->total.restarted++;
 }
 
 static int
@@ -243,8 +253,7 @@ member_told_drain(struct fdp_member *m)
 {
 	struct ctl_drain drain = { .type = CTL_DRAIN };
 
-	m->owes_drain = m->chan_fd != -1 &&
-			fdp_chan_send(m->chan_fd, &drain, sizeof(drain),
+	m->owes_drain = fdp_chan_send(m->chan_fd, &drain, sizeof(drain),
 			    MSG_DONTWAIT) == -EAGAIN;
 }
 
@@ -255,29 +264,44 @@ hear_last_words(struct fdpool *p, struct fdp_member *m)
 {
 	int batches = 0;
 
-	if (m->distrusted || m->chan_fd == -1)
+	if (m->distrusted)
 		return;
 	while (batches++ < LAST_WORDS_MAX && fdp_mailbox_read(p, m))
 		;
 }
 
+/* The process is gone; its account stays open until all that it had not
+ * received is back. */
 static void
-member_close(struct fdpool *p, struct fdp_member *m)
+member_ended(struct fdpool *p, struct fdp_member *m)
 {
-	if (m->chan_fd != -1)
-		fdp_unwatch(p, m->chan_fd);
-	if (m->pidfd != -1)
-		fdp_unwatch(p, m->pidfd);
+	fdp_unwatch(p, m->chan_fd, FDP_CHANNEL);
+	fdp_unwatch(p, m->pidfd, FDP_PROCESS);
 	fdp_close(&m->chan_fd);
 	fdp_close(&m->pidfd);
 	m->pid = -1;
-	m->slots = m->held = 0;
+	m->slots = 0;
 	m->seen = 0;
 	m->full = m->owes_drain = false;
-	m->ping_out = m->awaited = m->heard = m->distrusted = false;
+	m->ping_out = m->awaited = m->heard = false;
+	m->has_left = m->distrusted = false;
 	m->missed = 0;
 	m->due_at = FDP_NEVER;
 	m->state = FDPOOL_EMPTY;
+}
+
+/* What it had received is lost with it, reported or not. */
+static void
+close_account(struct fdpool *p, struct fdp_member *m)
+{
+	uint32_t lost = m->held + m->in_flight;
+
+	m->counts.taken += m->in_flight;
+	p->total.taken += m->in_flight;
+	m->counts.lost += lost;
+	p->total.lost += lost;
+	m->held = m->in_flight = 0;
+	fdp_close(&m->peer_fd);
 }
 
 /* A pool that drains goes on replacing workers as long as somebody waits. */
@@ -286,7 +310,7 @@ is_wanted(const struct fdpool *p, const struct fdp_member *m)
 {
 	if (m->leaving)
 		return false;
-	return !p->draining || p->queue.len > 0 || fdp_pool_in_flight(p) > 0;
+	return !p->draining || p->queue.len > 0;
 }
 
 static void
@@ -304,7 +328,7 @@ restart_soon(struct fdpool *p, struct fdp_member *m)
 	unsigned delay = restart_delay(p, m);
 
 	if (delay == 0) {
-		fdp_member_restart(p, m);
+		member_restart(p, m);
 		return;
 	}
 	fdp_tell(p, FDPOOL_EV_RESTART_WAITS, m, 0, delay);

@@ -25,6 +25,7 @@ enum ctl_type {
 	CTL_READY, /* first */
 	CTL_REPORT,
 	CTL_PONG,
+	CTL_BYE, /* last */
 	CTL_TYPES
 };
 
@@ -59,8 +60,8 @@ struct ctl_ready {
 	uint32_t reserved;
 };
 
-/* Taken counts from the oldest of those in flight.  Dropped ones are among
- * the taken: their descriptors found no room in the worker's table. */
+/* Dropped ones are among the taken: their descriptors found no room in the
+ * worker's table. */
 struct ctl_report {
 	uint32_t type;
 	uint32_t taken;
@@ -73,6 +74,11 @@ struct ctl_pong {
 	uint32_t seq;
 };
 
+struct ctl_bye {
+	uint32_t type;
+	uint32_t reserved;
+};
+
 static_assert(sizeof(struct ctl_hello) == 16 + FDPOOL_HELLO_MAX, "no padding");
 static_assert(sizeof(struct ctl_client) == 8 + FDPOOL_TAG_SIZE, "no padding");
 static_assert(sizeof(struct ctl_ping) == 8, "no padding");
@@ -80,6 +86,7 @@ static_assert(sizeof(struct ctl_drain) == 8, "no padding");
 static_assert(sizeof(struct ctl_ready) == 16, "no padding");
 static_assert(sizeof(struct ctl_report) == 16, "no padding");
 static_assert(sizeof(struct ctl_pong) == 8, "no padding");
+static_assert(sizeof(struct ctl_bye) == 8, "no padding");
 
 /* Room for any message a worker may send, and, the hello apart, for any that
  * a master may send. */
@@ -88,6 +95,7 @@ union ctl_up {
 	struct ctl_ready ready;
 	struct ctl_report report;
 	struct ctl_pong pong;
+	struct ctl_bye bye;
 };
 
 union ctl_down {

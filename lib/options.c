@@ -106,6 +106,8 @@ options_pointers(const struct fdpool_options *opt)
 		return -EINVAL;
 	if (opt->argv != NULL && opt->argv[0] == NULL)
 		return -EINVAL;
+	if (opt->program != NULL && opt->argv == NULL)
+		return -EINVAL;
 	if (opt->hello_len > FDPOOL_HELLO_MAX ||
 	    (opt->hello_len > 0 && opt->hello == NULL))
 		return -EINVAL;

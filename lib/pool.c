@@ -13,12 +13,15 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
+#define MAIL_MAX 64 /* batches read from one worker at one go */
 #define LAST_WAIT_MS 2000 /* for a killed worker to be gone, at the end */
 
 /* events */
 static void on_process(struct fdpool *, unsigned index);
 static void on_channel(struct fdpool *, unsigned index);
 static void on_listener(struct fdpool *, unsigned index);
+static void attend_mail(struct fdpool *);
+static int epoll_of(const struct fdpool *, enum fdp_source);
 static enum fdp_source source_of(const struct epoll_event *);
 static unsigned index_of(const struct epoll_event *);
 
@@ -26,9 +29,10 @@ static unsigned index_of(const struct epoll_event *);
 static unsigned n_staying(const struct fdpool *);
 static struct fdp_member *last_staying(const struct fdpool *);
 static void drain_step(struct fdpool *);
+static bool is_any_unreceived(const struct fdpool *);
 
 /* counts */
-static unsigned free_slots(const struct fdp_member *);
+static void member_counts(const struct fdp_member *, struct fdpool_counts *);
 
 /* end */
 static void end_process(struct fdp_member *);
@@ -41,13 +45,14 @@ fdpool_new(struct fdpool **pool, const struct fdpool_options *options)
 
 	if (p == NULL)
 		return -ENOMEM;
-	p->epoll_fd = p->timer_fd = p->spare_fd = -1;
+	p->epoll_fd = p->mail_fd = p->timer_fd = p->spare_fd = -1;
 	p->armed_at = p->retry_at = p->accept_at = FDP_NEVER;
 	p->listening = true;
 	error = fdp_options_copy(&p->opt, options);
 	if (error != 0)
 		goto out;
 	if ((p->epoll_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
+	    (p->mail_fd = epoll_create1(EPOLL_CLOEXEC)) == -1 ||
 	    (p->timer_fd = timerfd_create(
 		 CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) == -1 ||
 	    (p->spare_fd = eventfd(0, EFD_CLOEXEC)) == -1) {
@@ -85,12 +90,12 @@ fdpool_dispatch(struct fdpool *p)
 {
 	int n, i;
 
+	n = epoll_wait(p->mail_fd, p->events, FDP_EVENTS, 0);
+	for (i = 0; i < n; i++)
+		on_channel(p, index_of(&p->events[i]));
 	n = epoll_wait(p->epoll_fd, p->events, FDP_EVENTS, 0);
 	if (n == -1)
 		return errno == EINTR ? 0 : -errno;
-	for (i = 0; i < n; i++)
-		if (source_of(&p->events[i]) == FDP_CHANNEL)
-			on_channel(p, index_of(&p->events[i]));
 	for (i = 0; i < n; i++)
 		if (source_of(&p->events[i]) == FDP_PROCESS)
 			on_process(p, index_of(&p->events[i]));
@@ -100,10 +105,17 @@ fdpool_dispatch(struct fdpool *p)
 	for (i = 0; i < n; i++)
 		if (source_of(&p->events[i]) == FDP_LISTENER)
 			on_listener(p, index_of(&p->events[i]));
+	fdp_settle(p);
+	return 0;
+}
+
+void
+fdp_settle(struct fdpool *p)
+{
 	fdp_pump(p);
 	drain_step(p);
 	fdp_listen_adjust(p);
-	return 0;
+	attend_mail(p);
 }
 
 int
@@ -115,14 +127,13 @@ fdpool_resize(struct fdpool *p, unsigned workers)
 		return -EINVAL;
 	if (p->draining)
 		return -ESHUTDOWN;
-	while (n_staying(p) < workers) {
+	error = 0;
+	while (error == 0 && n_staying(p) < workers)
 		error = fdp_member_add(p);
-		if (error != 0)
-			return error;
-	}
 	while (n_staying(p) > workers)
 		fdp_member_leave(p, last_staying(p));
-	return 0;
+	fdp_settle(p);
+	return error;
 }
 
 void
@@ -131,7 +142,7 @@ fdpool_drain(struct fdpool *p)
 	p->draining = true;
 	while (p->n_listeners > 0)
 		(void)fdpool_unlisten(p, p->listeners[0].fd);
-	drain_step(p);
+	fdp_settle(p);
 }
 
 bool
@@ -158,6 +169,7 @@ fdpool_free(struct fdpool *p)
 	fdp_ring_free(&p->queue);
 	fdp_close(&p->spare_fd);
 	fdp_close(&p->timer_fd);
+	fdp_close(&p->mail_fd);
 	fdp_close(&p->epoll_fd);
 	fdp_options_free(&p->opt);
 	free(p);
@@ -166,16 +178,20 @@ fdpool_free(struct fdpool *p)
 void
 fdpool_counts(const struct fdpool *p, struct fdpool_counts *counts)
 {
+	struct fdpool_counts one;
 	unsigned i;
 
 	*counts = p->total;
 	counts->queued = p->queue.len;
-	counts->in_flight = fdp_pool_in_flight(p);
-	for (i = 0; i < p->n_places; i++)
-		if (p->places[i] != NULL) {
-			counts->free += free_slots(p->places[i]);
-			counts->held += p->places[i]->held;
-		}
+	for (i = 0; i < p->n_places; i++) {
+		if (p->places[i] == NULL)
+			continue;
+		member_counts(p->places[i], &one);
+		counts->free += one.free;
+		counts->in_flight += one.in_flight;
+		counts->held += one.held;
+		counts->taken += one.taken - p->places[i]->counts.taken;
+	}
 }
 
 unsigned
@@ -199,10 +215,7 @@ fdpool_worker_info(
 	info->state = m->state;
 	info->pid = m->pid;
 	info->slots = m->slots;
-	info->counts = m->counts;
-	info->counts.free = free_slots(m);
-	info->counts.in_flight = m->in_flight.len;
-	info->counts.held = m->held;
+	member_counts(m, &info->counts);
 	return 0;
 }
 
@@ -214,14 +227,15 @@ fdp_watch(struct fdpool *p, int fd, enum fdp_source source, unsigned index)
 		.data = { .u64 = (uint64_t)source << 32 | index },
 	};
 
-	return epoll_ctl(p->epoll_fd, EPOLL_CTL_ADD, fd, &event) == -1 ? -errno
-								       : 0;
+	if (epoll_ctl(epoll_of(p, source), EPOLL_CTL_ADD, fd, &event) == -1)
+		return -errno;
+	return 0;
 }
 
 void
-fdp_unwatch(struct fdpool *p, int fd)
+fdp_unwatch(struct fdpool *p, int fd, enum fdp_source source)
 {
-	(void)epoll_ctl(p->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	(void)epoll_ctl(epoll_of(p, source), EPOLL_CTL_DEL, fd, NULL);
 }
 
 void
@@ -245,21 +259,21 @@ fdp_close_all(void *pool)
 {
 	struct fdpool *p = pool;
 	struct fdp_member *m;
-	unsigned i, j;
+	unsigned i;
 
 	for (i = 0; i < p->n_places; i++) {
 		m = p->places[i];
 		if (m == NULL)
 			continue;
 		fdp_close(&m->chan_fd);
+		fdp_close(&m->peer_fd);
 		fdp_close(&m->pidfd);
-		for (j = 0; j < m->in_flight.len; j++)
-			fdp_close(&fdp_ring_at(&m->in_flight, j)->fd);
 	}
 	for (i = 0; i < p->queue.len; i++)
 		fdp_close(&fdp_ring_at(&p->queue, i)->fd);
 	fdp_close(&p->spare_fd);
 	fdp_close(&p->timer_fd);
+	fdp_close(&p->mail_fd);
 	fdp_close(&p->epoll_fd);
 }
 
@@ -278,9 +292,10 @@ static void
 on_channel(struct fdpool *p, unsigned index)
 {
 	struct fdp_member *m = p->places[index];
+	int batches = 0;
 
-	if (m != NULL && m->chan_fd != -1 && m->state != FDPOOL_DYING)
-		(void)fdp_mailbox_read(p, m);
+	while (batches++ < MAIL_MAX && fdp_mailbox_read(p, m))
+		;
 }
 
 static void
@@ -335,7 +350,11 @@ drain_step(struct fdpool *p)
 
 	if (!p->draining || p->drained)
 		return;
-	if (!p->drain_told && p->queue.len == 0 && fdp_pool_in_flight(p) == 0) {
+	if (!p->drain_told && p->queue.len == 0) {
+		if (is_any_unreceived(p)) {
+			fdp_retry_soon(p);
+			return;
+		}
 		p->drain_told = true;
 		for (i = p->n_places; i-- > 0;)
 			if (p->places[i] != NULL)
@@ -347,11 +366,61 @@ drain_step(struct fdpool *p)
 	}
 }
 
-static unsigned
-free_slots(const struct fdp_member *m)
+static bool
+is_any_unreceived(const struct fdpool *p)
 {
-	return m->state == FDPOOL_READY ? m->slots - m->held - m->in_flight.len
-					: 0;
+	const struct fdp_member *m;
+	unsigned i;
+
+	for (i = 0; i < p->n_places; i++) {
+		m = p->places[i];
+		if (m != NULL && m->in_flight > 0 &&
+		    fdp_member_received(m) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What workers say in the ordinary course is only how many slots are free
+ * again.  As long as nobody waits for one, it may lie there until a client or
+ * a heartbeat comes: the master is not woken for it.
+ */
+static void
+attend_mail(struct fdpool *p)
+{
+	bool awaits = p->queue.len > 0 || p->draining;
+	unsigned i;
+
+	for (i = 0; !awaits && i < p->n_places; i++)
+		awaits = p->places[i] != NULL &&
+			 p->places[i]->state != FDPOOL_READY;
+	if (awaits == p->awaits_mail)
+		return;
+	p->awaits_mail = awaits;
+	if (!awaits)
+		fdp_unwatch(p, p->mail_fd, FDP_MAIL);
+	else if (fdp_watch(p, p->mail_fd, FDP_MAIL, 0) != 0)
+		p->awaits_mail = false;
+}
+
+static void
+member_counts(const struct fdp_member *m, struct fdpool_counts *counts)
+{
+	uint32_t received = fdp_member_received(m);
+
+	*counts = m->counts;
+	counts->in_flight = m->in_flight - received;
+	counts->held = m->held + received;
+	counts->taken += received;
+	if (m->state == FDPOOL_READY)
+		counts->free = m->slots - m->held - m->in_flight;
+}
+
+static int
+epoll_of(const struct fdpool *p, enum fdp_source source)
+{
+	return source == FDP_CHANNEL ? p->mail_fd : p->epoll_fd;
 }
 
 /* One that cannot be killed is left to the system. */

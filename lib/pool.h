@@ -1,7 +1,8 @@
 /*
  * The pool's inside, shared by the files of its parts: member.c (a worker's
  * life), mailbox.c (what workers say), handover.c (the queue and who gets
- * what), listener.c (accepting) and pulse.c (what is due by time).
+ * what), recall.c (and back again), listener.c (accepting) and pulse.c (what
+ * is due by time).
  */
 #ifndef FDP_POOL_H
 #define FDP_POOL_H
@@ -16,7 +17,7 @@
 
 /* What an epoll event is about: the kind in the upper half of its data, an
  * index in the lower one. */
-enum fdp_source { FDP_TIMER, FDP_CHANNEL, FDP_PROCESS, FDP_LISTENER };
+enum fdp_source { FDP_TIMER, FDP_MAIL, FDP_CHANNEL, FDP_PROCESS, FDP_LISTENER };
 
 /* One worker place, and the process in it if there is one. */
 struct fdp_member {
@@ -25,6 +26,7 @@ struct fdp_member {
 	int pid;
 	int pidfd;
 	int chan_fd;
+	int peer_fd; /* its end, for what it has not received */
 	int64_t due_at; /* end of the state's patience */
 	int64_t ready_at;
 	unsigned next_delay; /* ms before the next restart */
@@ -33,8 +35,8 @@ struct fdp_member {
 	/* credits */
 	uint32_t slots; /* 0: not announced yet */
 	uint32_t held;
-	struct fdp_ring in_flight; /* the last `unsent` are not sent yet */
-	unsigned unsent;
+	uint32_t in_flight; /* sent, neither reported nor taken back */
+	struct fdp_ring outbox; /* about to be sent; empty between calls */
 	bool full; /* the channel took no more; retried */
 	bool owes_drain;
 
@@ -44,6 +46,7 @@ struct fdp_member {
 	bool ping_out; /* a ping has gone and its pong not come */
 	bool awaited; /* it should have been heard since the last beat */
 	bool heard;
+	bool has_left; /* it said so, and says no more */
 	bool distrusted;
 	unsigned missed; /* beats in a row */
 
@@ -58,6 +61,8 @@ struct fdp_listener {
 struct fdpool {
 	struct fdpool_options opt;
 	int epoll_fd;
+	int mail_fd; /* an epoll of the channels */
+	bool awaits_mail; /* mail_fd is in epoll_fd */
 	int timer_fd;
 	int spare_fd; /* given up for a moment when the table is full */
 	struct fdpool_counts total;
@@ -93,9 +98,12 @@ struct fdpool {
 /* ---- pool.c ---- */
 
 int fdp_watch(struct fdpool *, int fd, enum fdp_source, unsigned index);
-void fdp_unwatch(struct fdpool *, int fd);
+void fdp_unwatch(struct fdpool *, int fd, enum fdp_source);
 void fdp_tell(struct fdpool *, enum fdpool_event_type,
     const struct fdp_member *, int error, int64_t value);
+/* Gives what can be given, and puts right what follows from that.  Each call
+ * from outside ends with it. */
+void fdp_settle(struct fdpool *);
 /* Closes every descriptor of the pool; in a worker that stays this program. */
 void fdp_close_all(void *pool);
 
@@ -104,20 +112,21 @@ void fdp_close_all(void *pool);
 /* A new place with a process in it, in the first hole or at the end.
  * 0, -EAGAIN (all places are taken by leaving workers) or -errno. */
 int fdp_member_add(struct fdpool *);
-/* Starts a process in an empty place; a failure is told and tried later. */
-void fdp_member_restart(struct fdpool *, struct fdp_member *);
+/* What becomes of a place whose process has ended; the member may be gone
+ * afterwards. */
+void fdp_member_next(struct fdpool *, struct fdp_member *);
 /* Begins its end: no clients from now on, no restart. */
 void fdp_member_leave(struct fdpool *, struct fdp_member *);
 /* Says again what found no room in the channel. */
 void fdp_member_retry(struct fdp_member *);
 /* SIGKILL; error is why.  bad: what it still says is not believed. */
 void fdp_member_kill(struct fdpool *, struct fdp_member *, int error, bool bad);
-/* Takes note of its end if it has ended; it may be gone (NULL) afterwards. */
+/* Takes note of its end if it has ended; the member may be gone then. */
 void fdp_member_reap(struct fdpool *, struct fdp_member *);
-/* No message will come any more, although the process is there. */
-void fdp_member_hung_up(struct fdpool *, struct fdp_member *);
-/* Puts what it has not taken back to the front of the queue. */
-void fdp_member_reclaim(struct fdpool *, struct fdp_member *);
+/* It will say no more, although the process is there. */
+void fdp_member_left(struct fdpool *, struct fdp_member *);
+/* How many of those in flight it is known to have received. */
+uint32_t fdp_member_received(const struct fdp_member *);
 /* Frees a member; its process must be gone. */
 void fdp_member_free(struct fdp_member *);
 
@@ -134,11 +143,20 @@ void fdp_member_heard(struct fdpool *, struct fdp_member *);
 unsigned fdp_member_room(const struct fdp_member *);
 /* The same over all. */
 unsigned fdp_pool_room(const struct fdpool *);
-unsigned fdp_pool_in_flight(const struct fdpool *);
 /* Gives as many of the queued as there is room for. */
 void fdp_pump(struct fdpool *);
 /* Full channels are tried again in a moment. */
 void fdp_retry_soon(struct fdpool *);
+
+/* ---- recall.c ---- */
+
+/*
+ * Takes back what a worker has been sent and has not received, to the front
+ * of the queue.  Each message comes out of the channel once, to the worker or
+ * to the master, so nobody is served twice even while the worker lives.
+ * 0, or -EMFILE: the rest stays where it is, for want of descriptors.
+ */
+int fdp_take_back(struct fdpool *, struct fdp_member *);
 
 /* ---- listener.c ---- */
 

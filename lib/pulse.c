@@ -84,17 +84,13 @@ due(struct fdpool *p, struct fdp_member *m)
 	m->due_at = FDP_NEVER;
 	switch (m->state) {
 	case FDPOOL_EMPTY:
-		fdp_member_restart(p, m);
+		fdp_member_next(p, m);
 		break;
 	case FDPOOL_STARTING:
 	case FDPOOL_DRAINING:
 		fdp_member_kill(p, m, -ETIMEDOUT, false);
 		break;
 	case FDPOOL_DYING:
-		/* It sits in the kernel and will run no more of its own
-		 * code, so nobody is served twice. */
-		fdp_member_reclaim(p, m);
-		break;
 	case FDPOOL_READY:
 	case FDPOOL_SILENT:
 	case FDPOOL_WORKER_STATES:
@@ -117,7 +113,7 @@ retry(struct fdpool *p, struct fdp_member *m)
 static void
 beat(struct fdpool *p, struct fdp_member *m)
 {
-	if (m->slots == 0 || m->chan_fd == -1 || m->state == FDPOOL_DYING)
+	if (m->slots == 0 || m->has_left || m->state == FDPOOL_DYING)
 		return;
 	if (is_missed(m))
 		missed(p, m);
@@ -135,11 +131,19 @@ is_missed(const struct fdp_member *m)
 	return m->awaited && !m->heard && !may_block(m);
 }
 
-/* A worker of one slot serves its client in blocking calls. */
+/*
+ * A worker of one slot serves its client in blocking calls, and reports it
+ * when it is done.  Something unread can only be that client: it gets no ping
+ * behind one, and has no client in flight when it is told to drain.
+ */
 static bool
 may_block(const struct fdp_member *m)
 {
-	return m->slots == 1 && m->held > 0;
+	if (m->slots != 1)
+		return false;
+	return m->held > 0 ||
+	       (m->in_flight > 0 &&
+		   (m->state == FDPOOL_DRAINING || fdp_member_received(m) > 0));
 }
 
 static void
@@ -152,6 +156,9 @@ missed(struct fdpool *p, struct fdp_member *m)
 			m->state = FDPOOL_SILENT;
 		fdp_tell(p, FDPOOL_EV_SILENT, m, 0, silent);
 	}
+	/* Others may have room for what waits for it. */
+	if (m->state == FDPOOL_SILENT)
+		(void)fdp_take_back(p, m);
 	if (silent >= p->opt.silent_ms)
 		fdp_member_kill(p, m, -ETIMEDOUT, false);
 }
@@ -165,7 +172,7 @@ ping(struct fdp_member *m)
 
 	m->heard = false;
 	m->awaited = !may_block(m);
-	if (m->ping_out || !m->awaited)
+	if (m->ping_out || (m->slots == 1 && m->held + m->in_flight > 0))
 		return;
 	if (fdp_chan_send(m->chan_fd, &msg, sizeof(msg), MSG_DONTWAIT) != 0)
 		return;

@@ -44,7 +44,6 @@ fdp_spawn(struct fdp_child *child, const struct fdpool_options *opt,
 	}
 	error = pid == -1 ? -errno : 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	fdp_close(&fds[1]);
 	if (error != 0)
 		goto out;
 	pidfd = pidfd_open(pid, 0);
@@ -56,11 +55,12 @@ fdp_spawn(struct fdp_child *child, const struct fdpool_options *opt,
 		goto out;
 	}
 	*child = (struct fdp_child){
-		.pid = pid, .pidfd = pidfd, .chan_fd = fds[0]
+		.pid = pid, .pidfd = pidfd, .chan_fd = fds[0], .peer_fd = fds[1]
 	};
 	return 0;
 out:
 	fdp_close(&fds[0]);
+	fdp_close(&fds[1]);
 	return error;
 }
 

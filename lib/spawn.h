@@ -10,6 +10,7 @@ struct fdp_child {
 	int pid;
 	int pidfd;
 	int chan_fd; /* the master's end */
+	int peer_fd; /* a copy of the worker's end */
 };
 
 /*

@@ -32,6 +32,7 @@ struct fdpool_worker {
 	uint32_t held;
 	int failed; /* -EPIPE or -EPROTO: for good */
 	int hurt; /* -EMFILE: told once */
+	bool is_open; /* has said that it is ready */
 	bool draining;
 	uint32_t seen;
 
@@ -62,7 +63,7 @@ static ssize_t receive(struct fdpool_worker *, struct fdpool_client *,
 static int
 handle(struct fdpool_worker *, unsigned i, struct fdpool_client *client);
 static int descriptor_of(struct msghdr *);
-static int make_blocking(struct fdpool_worker *, struct fdpool_client *);
+static int make_blocking(const struct fdpool_client *);
 
 /* handlers: 1 for a client, 0 for another message */
 static int op_client(void *, const void *);
@@ -104,6 +105,7 @@ fdpool_worker_open(struct fdpool_worker **worker, int chan_fd, unsigned slots)
 		goto out;
 	if ((error = hear_hello(w)) != 0 || (error = say_ready(w)) != 0)
 		goto out;
+	w->is_open = true;
 	*worker = w;
 	return 0;
 out:
@@ -152,16 +154,11 @@ fdpool_worker_wait(struct fdpool_worker *w, struct fdpool_client *client)
 			break;
 		n = receive(w, client, 1, 0, &more);
 		if (n == 1)
-			n = make_blocking(w, client);
+			n = make_blocking(client);
 	} while (n == 0);
 	return n == -EPIPE ? 0 : (int)n;
 }
 
-/*
- * The master hears of what was taken before the caller has seen it.  If a
- * client's bytes can kill this process, they kill it once: a client that was
- * not said to be taken would be given to the next worker.
- */
 ssize_t
 fdpool_worker_recv(
     struct fdpool_worker *w, struct fdpool_client *clients, size_t cap)
@@ -172,13 +169,15 @@ fdpool_worker_recv(
 
 	if (cap == 0)
 		return -EINVAL;
+	(void)say(w, MSG_DONTWAIT);
 	while (more && got < cap) {
 		n = receive(w, clients + got, cap - got, MSG_DONTWAIT, &more);
 		if (n < 0)
 			break;
 		got += (size_t)n;
 	}
-	(void)say(w, MSG_DONTWAIT);
+	if (w->owes_pong)
+		(void)say(w, MSG_DONTWAIT);
 	if (got == 0)
 		return n;
 	if (n == -EMFILE)
@@ -202,10 +201,13 @@ fdpool_worker_flush(struct fdpool_worker *w)
 void
 fdpool_worker_close(struct fdpool_worker *w)
 {
+	const struct ctl_bye bye = { .type = CTL_BYE };
+
 	if (w == NULL)
 		return;
-	if (w->failed == 0)
-		(void)say(w, MSG_DONTWAIT);
+	if (w->is_open && w->failed == 0 && say(w, MSG_DONTWAIT) == 0)
+		(void)fdp_chan_send(
+		    w->chan_fd, &bye, sizeof(bye), MSG_DONTWAIT);
 	fdp_close(&w->chan_fd);
 	free(w);
 }
@@ -350,17 +352,13 @@ descriptor_of(struct msghdr *head)
 	return fd;
 }
 
+/* 1, as a received client. */
 static int
-make_blocking(struct fdpool_worker *w, struct fdpool_client *client)
+make_blocking(const struct fdpool_client *client)
 {
-	int off = 0, error;
+	int off = 0;
 
 	(void)ioctl(client->fd, FIONBIO, &off);
-	error = say(w, 0);
-	if (error != 0) {
-		fdp_close(&client->fd);
-		return error;
-	}
 	return 1;
 }
 

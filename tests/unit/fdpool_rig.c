@@ -93,6 +93,16 @@ rig_worker(const struct rig *rig, unsigned index)
 	return info;
 }
 
+void
+rig_stop(int pid)
+{
+	siginfo_t status;
+
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(
+	    waitid(P_PID, (id_t)pid, &status, WSTOPPED | WNOWAIT), 0);
+}
+
 unsigned
 rig_in_state(const struct rig *rig, enum fdpool_worker_state state)
 {

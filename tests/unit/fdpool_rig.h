@@ -50,6 +50,8 @@ int64_t rig_now(void);
 
 struct fdpool_counts rig_counts(const struct rig *);
 struct fdpool_worker_info rig_worker(const struct rig *, unsigned index);
+/* SIGSTOP, and returns when it has stopped. */
+void rig_stop(int pid);
 /* How many workers are in that state. */
 unsigned rig_in_state(const struct rig *, enum fdpool_worker_state);
 

@@ -35,6 +35,8 @@ static const struct {
 } bad_options[] = {
 	BAD(.workers = 1),
 	BAD(RUN, .argv = true_argv),
+	BAD(.program = "/bin/true"),
+	BAD(RUN, .program = "/bin/true"),
 	BAD(.argv = no_argv),
 	BAD(RUN, .workers = FDPOOL_WORKERS_MAX + 1),
 	BAD(RUN, .workers = UINT_MAX),
@@ -75,6 +77,7 @@ static const struct {
 	BAD(RUN, .heartbeat_ms = 60000, .silent_ms = 120000),
 	BAD(RUN, .start_ms = 3600000, .restart_max_ms = 3600000),
 	BAD(.argv = true_argv),
+	BAD(.argv = true_argv, .program = "/bin/false"),
 };
 
 static void
@@ -304,8 +307,11 @@ a_dead_number_is_dropped(void **state)
 static void
 window_bounds_what_is_in_flight(void **state)
 {
-	struct fdpool_options opt = { .run = rig_event_worker,
-		.run_arg = &hundred };
+	struct fdpool_options opt = {
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.heartbeat_ms = 60000,
+	};
 	struct rig rig;
 	int clients[90], i;
 
@@ -313,7 +319,7 @@ window_bounds_what_is_in_flight(void **state)
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
 	assert_int_equal(rig_counts(&rig).free, 100);
-	kill(rig_worker(&rig, 0).pid, SIGSTOP);
+	rig_stop(rig_worker(&rig, 0).pid);
 	for (i = 0; i < 90; i++)
 		clients[i] = rig_client(&rig);
 	assert_int_equal(rig_counts(&rig).in_flight, FDPOOL_WINDOW);
@@ -446,9 +452,11 @@ fds_of(int pid)
 static void
 exec_table_is_exact(void **state)
 {
-	const char *argv[] = { "/proc/self/exe", "blocking-worker", NULL };
+	const char *argv[] = { "worker", "blocking-worker", NULL };
 	char mine[64], its[64];
-	struct fdpool_options opt = { .argv = argv, .workers = 2 };
+	struct fdpool_options opt = {
+		.argv = argv, .program = "/proc/self/exe", .workers = 2
+	};
 	struct rig rig;
 	int keep[3], pipes[2], i, w, pid, client;
 
@@ -568,6 +576,33 @@ drain_serves_who_waits(void **state)
 	assert_true(fdpool_is_drained(rig.pool));
 	rig_end(&rig);
 	close(listen_fd);
+}
+
+/* A busy one holds up nobody who is idle, and shows what it holds. */
+static void
+drain_beside_a_busy_one(void **state)
+{
+	struct fdpool_options opt = { .run = rig_blocking_worker,
+		.workers = 3 };
+	struct rig rig;
+	int client;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 3);
+	client = rig_client(&rig);
+	UNTIL(&rig, rig_counts(&rig).held == 1);
+	assert_int_equal(rig_counts(&rig).in_flight, 0);
+	assert_int_equal(rig_counts(&rig).taken, 1);
+	assert_int_equal(rig_counts(&rig).free, 2);
+	fdpool_drain(rig.pool);
+	UNTIL(&rig, rig.n_of[FDPOOL_EV_ENDED] == 2);
+	assert_int_equal(rig_in_state(&rig, FDPOOL_DRAINING), 1);
+	assert_true(rig_pid_of(&rig, client) > 0);
+	rig_leave(client);
+	UNTIL(&rig, fdpool_is_drained(rig.pool));
+	assert_int_equal(rig_counts(&rig).done, 1);
+	rig_end(&rig);
 }
 
 static void
@@ -699,12 +734,49 @@ resize_up_and_down(void **state)
 	rig_end(&rig);
 }
 
+/* One that leaves gives back what it has not received. */
+static void
+resize_down_gives_again(void **state)
+{
+	struct fdpool_options opt = {
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.workers = 2,
+		.heartbeat_ms = 60000,
+	};
+	struct rig rig;
+	int clients[10], pid, i;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
+	pid = rig_worker(&rig, 1).pid;
+	rig_stop(pid);
+	for (i = 0; i < 10; i++)
+		clients[i] = rig_client(&rig);
+	assert_int_equal(rig_worker(&rig, 1).counts.in_flight, 5);
+	assert_int_equal(fdpool_resize(rig.pool, 1), 0);
+	for (i = 0; i < 10; i++)
+		assert_int_not_equal(rig_pid_of(&rig, clients[i]), pid);
+	assert_int_equal(rig_counts(&rig).given_again, 5);
+	kill(pid, SIGCONT);
+	UNTIL(&rig, fdpool_workers(rig.pool) == 1);
+	assert_int_equal(rig.last[FDPOOL_EV_ENDED].pid, pid);
+	assert_int_equal(rig.last[FDPOOL_EV_ENDED].error, CLD_EXITED);
+	for (i = 0; i < 10; i++)
+		rig_leave(clients[i]);
+	rig_end(&rig);
+}
+
 /* Slots of more workers than before fit into the queue's memory. */
 static void
 resize_to_many(void **state)
 {
 	struct fdpool_options opt = {
-		.run = rig_event_worker, .run_arg = &hundred, .queue_max = 1
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.queue_max = 1,
+		.heartbeat_ms = 60000,
 	};
 	struct rig rig;
 	int clients[FDPOOL_WINDOW], i;
@@ -712,7 +784,7 @@ resize_to_many(void **state)
 	(void)state;
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
-	kill(rig_worker(&rig, 0).pid, SIGSTOP);
+	rig_stop(rig_worker(&rig, 0).pid);
 	for (i = 0; i < FDPOOL_WINDOW; i++)
 		clients[i] = rig_client(&rig);
 	assert_int_equal(rig_counts(&rig).in_flight, FDPOOL_WINDOW);
@@ -770,10 +842,12 @@ main(int argc, char **argv)
 		cmocka_unit_test(exec_table_is_exact),
 		cmocka_unit_test(run_table_is_exact),
 		cmocka_unit_test(drain_serves_who_waits),
+		cmocka_unit_test(drain_beside_a_busy_one),
 		cmocka_unit_test(drain_of_event_workers),
 		cmocka_unit_test(drain_before_ready),
 		cmocka_unit_test(drain_survives_a_death),
 		cmocka_unit_test(resize_up_and_down),
+		cmocka_unit_test(resize_down_gives_again),
 		cmocka_unit_test(resize_to_many),
 		cmocka_unit_test(free_closes_everything),
 	};

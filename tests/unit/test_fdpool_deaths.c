@@ -19,7 +19,10 @@ static void
 untaken_are_given_again(void **state)
 {
 	struct fdpool_options opt = {
-		.run = rig_event_worker, .run_arg = &hundred, .workers = 2
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.workers = 2,
+		.heartbeat_ms = 60000,
 	};
 	struct rig rig;
 	int clients[20], victim, i;
@@ -28,7 +31,7 @@ untaken_are_given_again(void **state)
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
 	victim = rig_worker(&rig, 0).pid;
-	kill(victim, SIGSTOP);
+	rig_stop(victim);
 	for (i = 0; i < 20; i++)
 		clients[i] = rig_client(&rig);
 	assert_int_equal(rig_worker(&rig, 0).counts.in_flight, 10);
@@ -50,14 +53,17 @@ untaken_are_given_again(void **state)
 static void
 given_again_in_order(void **state)
 {
-	struct fdpool_options opt = { .run = rig_blocking_worker };
+	struct fdpool_options opt = {
+		.run = rig_blocking_worker,
+		.heartbeat_ms = 60000,
+	};
 	struct rig rig;
 	int clients[4], i;
 
 	(void)state;
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
-	kill(rig_worker(&rig, 0).pid, SIGSTOP);
+	rig_stop(rig_worker(&rig, 0).pid);
 	for (i = 0; i < 4; i++)
 		clients[i] = rig_client(&rig);
 	assert_int_equal(rig_counts(&rig).in_flight, 1);
@@ -175,8 +181,7 @@ last_words_count(void **state)
 	rig_say(clients[2], 'x');
 	pfd = (struct pollfd){ .fd = pidfd, .events = POLLIN };
 	assert_int_equal(poll(&pfd, 1, 30000), 1);
-	assert_int_equal(rig_counts(&rig).taken, 0);
-	assert_int_equal(rig_counts(&rig).in_flight, 3);
+	assert_int_equal(rig_counts(&rig).done, 0);
 
 	UNTIL(&rig, rig_counts(&rig).restarted == 1);
 	assert_int_equal(rig_counts(&rig).taken, 3);
@@ -267,7 +272,7 @@ stopped_and_continued(void **state)
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
 	pid = rig_worker(&rig, 0).pid;
-	kill(pid, SIGSTOP);
+	rig_stop(pid);
 	UNTIL(&rig, rig_worker(&rig, 0).state == FDPOOL_SILENT);
 	assert_int_equal(rig.last[FDPOOL_EV_SILENT].worker, 0);
 	assert_int_equal(rig.last[FDPOOL_EV_SILENT].pid, pid);
@@ -287,6 +292,49 @@ stopped_and_continued(void **state)
 	rig_end(&rig);
 }
 
+/* What waits for a silent worker is given to others long before anybody kills
+ * it, and it serves the rest when it comes back. */
+static void
+silent_ones_clients_move_on(void **state)
+{
+	struct fdpool_options opt = {
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.workers = 2,
+		.heartbeat_ms = 20,
+		.silent_ms = 3600000,
+	};
+	struct rig rig;
+	int clients[21], pid, i;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
+	pid = rig_worker(&rig, 0).pid;
+	clients[20] = rig_client(&rig);
+	if (rig_pid_of(&rig, clients[20]) != pid)
+		pid = rig_worker(&rig, 1).pid;
+	rig_leave(clients[20]);
+	UNTIL(&rig, rig_counts(&rig).done == 1);
+	rig_stop(pid);
+	for (i = 0; i < 20; i++)
+		clients[i] = rig_client(&rig);
+	for (i = 0; i < 20; i++)
+		assert_int_not_equal(rig_pid_of(&rig, clients[i]), pid);
+	assert_int_equal(rig.n_of[FDPOOL_EV_SILENT], 1);
+	assert_int_equal(rig.n_of[FDPOOL_EV_KILLED], 0);
+	assert_in_range(rig_counts(&rig).given_again, 1, 10);
+	kill(pid, SIGCONT);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
+	clients[20] = rig_client(&rig);
+	assert_int_equal(rig_pid_of(&rig, clients[20]), pid);
+	assert_int_equal(rig_counts(&rig).lost, 0);
+	for (i = 0; i < 21; i++)
+		rig_leave(clients[i]);
+	UNTIL(&rig, rig_counts(&rig).done == 22);
+	rig_end(&rig);
+}
+
 static void
 stopped_too_long(void **state)
 {
@@ -303,7 +351,7 @@ stopped_too_long(void **state)
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
 	pid = rig_worker(&rig, 0).pid;
-	kill(pid, SIGSTOP);
+	rig_stop(pid);
 	for (i = 0; i < 10; i++)
 		clients[i] = rig_client(&rig);
 	assert_int_equal(rig_counts(&rig).in_flight, 10);
@@ -414,7 +462,10 @@ static void
 all_stopped(void **state)
 {
 	struct fdpool_options opt = {
-		.run = rig_event_worker, .run_arg = &hundred, .workers = 3
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.workers = 3,
+		.heartbeat_ms = 60000,
 	};
 	struct rig rig;
 	int clients[250];
@@ -424,7 +475,7 @@ all_stopped(void **state)
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 3);
 	for (i = 0; i < 3; i++)
-		kill(rig_worker(&rig, i).pid, SIGSTOP);
+		rig_stop(rig_worker(&rig, i).pid);
 	for (i = 0; i < nitems(clients); i++)
 		clients[i] = rig_client(&rig);
 	assert_int_equal(rig_counts(&rig).in_flight, 3 * FDPOOL_WINDOW);
@@ -623,6 +674,75 @@ no_descriptors_for_a_restart(void **state)
 	rig_end(&rig);
 }
 
+/* What a dead worker left comes back when there are descriptors for it. */
+static void
+no_descriptors_to_take_back(void **state)
+{
+	struct fdpool_options opt = {
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.heartbeat_ms = 60000,
+	};
+	struct rig rig;
+	int clients[20], i;
+	rlim_t before;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
+	rig_stop(rig_worker(&rig, 0).pid);
+	for (i = 0; i < 20; i++)
+		clients[i] = rig_client(&rig);
+	assert_int_equal(rig_counts(&rig).in_flight, 20);
+	before = set_fd_limit(3);
+	kill(rig_worker(&rig, 0).pid, SIGKILL);
+	UNTIL(&rig, rig.n_of[FDPOOL_EV_ENDED] == 1);
+	rig_turns_for(&rig, 200);
+	assert_int_equal(rig_counts(&rig).in_flight, 20);
+	assert_int_equal(rig_counts(&rig).lost, 0);
+	(void)set_fd_limit(before);
+	for (i = 0; i < 20; i++)
+		(void)rig_pid_of(&rig, clients[i]);
+	assert_int_equal(rig_counts(&rig).given_again, 20);
+	assert_int_equal(rig_counts(&rig).lost, 0);
+	for (i = 0; i < 20; i++)
+		rig_leave(clients[i]);
+	rig_end(&rig);
+}
+
+/* The queue has room for whatever comes back at once. */
+static void
+all_come_back(void **state)
+{
+	struct fdpool_options opt = {
+		.run = rig_event_worker,
+		.run_arg = &hundred,
+		.workers = 4,
+		.queue_max = 1,
+		.heartbeat_ms = 60000,
+	};
+	struct rig rig;
+	int clients[4 * FDPOOL_WINDOW + 1];
+	unsigned i;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 4);
+	for (i = 0; i < 4; i++)
+		rig_stop(rig_worker(&rig, i).pid);
+	for (i = 0; i < nitems(clients); i++)
+		clients[i] = rig_client(&rig);
+	assert_int_equal(rig_counts(&rig).queued, 1);
+	for (i = 0; i < 4; i++)
+		kill(rig_worker(&rig, i).pid, SIGKILL);
+	UNTIL(&rig, rig_counts(&rig).held == nitems(clients));
+	assert_int_equal(rig_counts(&rig).given_again, 4 * FDPOOL_WINDOW);
+	assert_int_equal(rig_counts(&rig).lost, 0);
+	for (i = 0; i < nitems(clients); i++)
+		rig_leave(clients[i]);
+	rig_end(&rig);
+}
+
 /* ---- in a process of their own ---- */
 
 /* Runs this program again, as that master; its standard output is read from
@@ -668,7 +788,7 @@ few_refs_master(void)
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
 	pid = rig_worker(&rig, 0).pid;
-	kill(pid, SIGSTOP);
+	rig_stop(pid);
 	for (i = 0; i < nitems(ends); i++)
 		assert_int_equal(
 		    socketpair(AF_UNIX, SOCK_STREAM, 0, ends[i]), 0);
@@ -800,6 +920,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(a_hundred_deaths),
 		cmocka_unit_test(status_taken_by_others),
 		cmocka_unit_test(stopped_and_continued),
+		cmocka_unit_test(silent_ones_clients_move_on),
 		cmocka_unit_test(stopped_too_long),
 		cmocka_unit_test(busy_for_ever),
 		cmocka_unit_test(blocking_and_busy),
@@ -810,6 +931,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(channel_closed_but_stays),
 		cmocka_unit_test(no_descriptors_at_start),
 		cmocka_unit_test(no_descriptors_for_a_restart),
+		cmocka_unit_test(no_descriptors_to_take_back),
+		cmocka_unit_test(all_come_back),
 		cmocka_unit_test(too_many_refs),
 		cmocka_unit_test(no_worker_outlives_its_master),
 	};
