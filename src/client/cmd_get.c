@@ -120,6 +120,9 @@ name_from_url(
 	if (url->path.n == 0 && !words->is_tree)
 		return options_wrong(command, "%s",
 		    "the address names no file; -r fetches all there is");
+	if (url->path.wants_dir && !words->is_tree)
+		return options_wrong(command, "%s",
+		    "a slash at the end names a folder, which takes -r");
 	if (words->ask.out == NULL && url->path.n == 0)
 		return options_wrong(command,
 		    "-o must name the folder that receives all there is");

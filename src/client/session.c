@@ -27,7 +27,7 @@ session_open(
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG };
+		.ai_flags = AI_NUMERICSERV };
 	struct addrinfo *addrs = NULL;
 	char port[8];
 	int r;
@@ -40,12 +40,6 @@ session_open(
 	session->dial = tcp_dial;
 	snprintf(port, sizeof(port), "%u", (unsigned)url->port);
 	r = getaddrinfo(url->host, port, &hints, &addrs);
-	if (r == EAI_NONAME || r == EAI_ADDRFAMILY) {
-		/* ::1 is no address for ADDRCONFIG on a host that has no other
-		 * IPv6 address, but it may be what the user wrote */
-		hints.ai_flags = AI_NUMERICSERV;
-		r = getaddrinfo(url->host, port, &hints, &addrs);
-	}
 	if (r != 0) {
 		*reason = r == EAI_SYSTEM ? strerrordesc_np(errno)
 					  : gai_strerror(r);

@@ -1,0 +1,594 @@
+"""netpan get: files and trees, from a real server and from one that stops
+where a test wants it to."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from netpan_harness import (NETPAN, REPO, Netpand, is_sanitized, make_file,
+                            make_tree, netpan, netpan_running, random_bytes,
+                            sha256, tree_state, wait_for)
+from train_client import GET, HEADS_ONLY, TREE
+from train_server import MTIME, Drop, Entry, TrainServer, put_data
+
+# ---- files ----
+
+
+@pytest.mark.parametrize("size", [0, 1, 65536, 65537, 5 << 20])
+def test_a_file_comes_whole(tmp_path, size):
+    served = tmp_path / "served"
+    served.mkdir()
+    original = make_file(served / "a file", size, mode=0o640,
+                         mtime_ns=-123456789)
+    with Netpand(served) as server:
+        done = netpan("get", server.url("a%20file"), cwd=tmp_path, check=0)
+        again = netpan("get", server.url("a%20file"), cwd=tmp_path, check=0)
+    copy = tmp_path / "a file"
+    assert copy.read_bytes() == original.read_bytes()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o640
+    assert copy.stat().st_mtime_ns == -123456789
+    assert sha256(copy) in done.stdout
+    assert done.stderr == ""
+    assert "was there already" in again.stdout
+
+
+def test_a_file_from_below_under_another_name(netpand, tree, tmp_path):
+    big = next(tree.rglob("big.bin"))
+    where = str(big.relative_to(tree)).replace(" ", "%20")
+    (tmp_path / "in").mkdir()
+    netpan("get", "-q", "-o", tmp_path / "in" / "x", netpand.url(where),
+           check=0)
+    assert (tmp_path / "in" / "x").read_bytes() == big.read_bytes()
+    netpan("get", "-o", "y", netpand.url(where), cwd=tmp_path / "in", check=0)
+    assert sorted(os.listdir(tmp_path / "in")) == ["x", "y"]
+
+
+def test_a_file_that_is_there_is_replaced(netpand, tree, tmp_path):
+    copy = tmp_path / "plain.txt"
+    copy.write_text("mine, and of another size")
+    before = copy.open()
+    netpan("get", netpand.url("plain.txt"), cwd=tmp_path, check=0)
+    assert copy.read_bytes() == (tree / "plain.txt").read_bytes()
+    # by a rename: who had it open still has the old one
+    assert before.read() == "mine, and of another size"
+
+
+def test_quiet_says_nothing(netpand, tmp_path):
+    for words in (["-q"], ["-q", "-r", "-o", "all"]):
+        path = "" if "-r" in words else "plain.txt"
+        done = netpan("get", *words, netpand.url(path), cwd=tmp_path, check=0)
+        assert done.stdout == done.stderr == ""
+
+
+REFUSED = [
+    (["get"], "nothing", "No such file or folder"),
+    (["get"], "empty%20folder", "use get -r"),
+    (["get"], "plain.txt/x", ""),
+    (["get", "-r", "-o", "here"], "nothing", "No such file or folder"),
+    (["get", "-r", "-o", "here"], "plain.txt", "use get without -r"),
+    (["get", "-o", "no/such/folder"], "plain.txt", "No such file"),
+    (["get", "-o", "."], "plain.txt", "folder"),
+    (["get", "-o", "here/.."], "plain.txt", "folder"),
+    (["get", "-o", "here/"], "plain.txt", "folder"),
+    (["get", "-o", "n" * 256], "plain.txt", "too long"),
+    (["get", "-r", "-o", "no/such/folder"], "", "Cannot write"),
+    (["get", "-r", "-o", "file"], "", "Cannot write"),
+]
+
+
+@pytest.mark.parametrize("words,path,said", REFUSED)
+def test_what_is_refused(netpand, tmp_path, words, path, said):
+    place = tmp_path / "place"
+    (place / "here").mkdir(parents=True)
+    (place / "file").write_text("mine")
+    before = tree_state(place)
+    done = netpan(*words, netpand.url(path), cwd=place, check=1)
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert tree_state(place) == before
+
+
+def test_nobody_listens(tmp_path):
+    with TrainServer() as server:
+        url = server.url("f")
+    for words in (["get"], ["get", "-r"], ["ls"]):
+        done = netpan(*words, url, cwd=tmp_path, check=3)
+        assert "Connection refused" in done.stderr
+
+
+def test_ipv6(tree, tmp_path):
+    with Netpand(tree, listen=("[::1]:0",)) as server:
+        netpan("get", f"train://[::1]:{server.port}/plain.txt", cwd=tmp_path,
+               check=0)
+        done = netpan("ls", f"train://localhost:{server.port}/", check=0)
+    assert "plain.txt" in done.stdout
+
+
+# ---- trees ----
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 4, 64])
+def test_a_tree_comes_whole(netpand, tree, tmp_path, jobs):
+    copy = tmp_path / "copy"
+    done = netpan("get", "-r", "-j", str(jobs), "-o", copy, netpand.url(),
+                  check=0)
+    assert tree_state(copy) == tree_state(tree)
+    assert done.stderr == ""
+    assert re.search(r"; 0 failed$", done.stdout.strip())
+    again = netpan("get", "-r", "-o", copy, netpand.url(), check=0)
+    assert again.stdout.startswith("0 files ")
+    assert "31 files were there" in again.stdout
+    assert tree_state(copy) == tree_state(tree)
+
+
+def test_only_what_is_new_comes(netpand, tree, tmp_path):
+    copy = tmp_path / "copy"
+    netpan("get", "-r", "-o", copy, netpand.url(), check=0)
+    (tree / "folder 0" / "new").write_text("new")
+    (tree / "plain.txt").chmod(0o600)
+    make_file(tree / "file-0012", 777, seed=9, mtime_ns=MTIME)
+    os.utime(tree / "file-0018", ns=(MTIME, MTIME))
+    (copy / "file-0024").unlink()
+    (copy / "mine").write_text("is left alone")
+    done = netpan("get", "-r", "-o", copy, netpand.url(), check=0)
+    assert done.stdout.startswith("4 files ")
+    assert (copy / "mine").read_text() == "is left alone"
+    (copy / "mine").unlink()
+    os.utime(tree), os.utime(copy)
+    want, have = tree_state(tree), tree_state(copy)
+    assert have == want
+
+
+def test_a_folder_below(netpand, tree, tmp_path):
+    netpan("get", "-r", netpand.url("folder%200"), cwd=tmp_path, check=0)
+    netpan("get", "-r", "-o", "x", netpand.url("folder%200/"), cwd=tmp_path,
+           check=0)
+    netpan("get", "-r", netpand.url("empty%20folder"), cwd=tmp_path, check=0)
+    want = tree_state(tree / "folder 0")
+    assert tree_state(tmp_path / "folder 0") == want
+    assert tree_state(tmp_path / "x") == want
+    assert os.listdir(tmp_path / "empty folder") == []
+
+
+def test_into_a_symlink_that_the_user_names(netpand, tree, tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    netpan("get", "-r", "-o", tmp_path / "link", netpand.url(), check=0)
+    assert tree_state(tmp_path / "real") == tree_state(tree)
+
+
+def test_what_is_not_served_is_counted(tmp_path):
+    served = make_tree(tmp_path / "served", big=0)
+    (served / "link").symlink_to("plain.txt")
+    (served / "folder 0" / "dangling").symlink_to("nothing")
+    os.mkfifo(served / "fifo")
+    with Netpand(served) as server:
+        done = netpan("get", "-r", "-o", tmp_path / "copy", server.url(),
+                      check=0)
+        assert "not served: 2 links, 1 special, 0 unreadable" in done.stdout
+        done = netpan("ls", server.url(), check=0)
+        assert "not served: 1 links, 1 special, 0 unreadable" in done.stderr
+    assert not (tmp_path / "copy" / "link").exists()
+
+
+@pytest.mark.deadline(300)
+def test_many_files_over_many_connections(tmp_path):
+    served = tmp_path / "served"
+    n = 60 if is_sanitized() else 300
+    for d in range(20):
+        (served / f"d{d}" / "s").mkdir(parents=True)
+        for f in range(n):
+            (served / f"d{d}" / f"f{f}").write_bytes(b"%d %d" % (d, f) * f)
+            (served / f"d{d}" / "s" / f"f{f}").write_bytes(b"")
+    with Netpand(served) as server:
+        for jobs in "1", "16":
+            netpan("get", "-r", "-j", jobs, "-o", tmp_path / jobs,
+                   server.url(), check=0)
+            assert tree_state(tmp_path / jobs) == tree_state(served)
+
+
+def test_a_folder_that_its_owner_may_not_write_in(tmp_path):
+    """It is opened for as long as that takes; as a user who is not root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    place = Path(tempfile.mkdtemp(prefix="netpan-"))
+    try:
+        place.chmod(0o755)
+        shutil.copy(NETPAN, place / "netpan")
+        (place / "home").mkdir()
+        os.chown(place / "home", 12345, 12345)
+
+        def get(server):
+            subprocess.run([place / "netpan", "get", "-r", "-q", "-o", "copy",
+                            server.url()], cwd=place / "home", user=12345,
+                           group=12345, extra_groups=[], check=True,
+                           stdin=subprocess.DEVNULL, timeout=60)
+
+        spec = [Entry("d", mode=0o555), Entry("d/a", b"A", mode=0o444),
+                Entry("d/e", mode=0o500)]
+        with TrainServer(*spec) as server:
+            get(server)
+        spec += [Entry("d/b", b"B", mode=0o444), Entry("d/e/f", b"F")]
+        spec[1].data = b"AA"
+        with TrainServer(*spec) as server:
+            get(server)
+        copy = place / "home" / "copy"
+        assert (copy / "d" / "a").read_bytes() == b"AA"
+        assert (copy / "d" / "b").read_bytes() == b"B"
+        assert (copy / "d" / "e" / "f").read_bytes() == b"F"
+        assert stat.S_IMODE((copy / "d").stat().st_mode) == 0o555
+        assert stat.S_IMODE((copy / "d" / "e").stat().st_mode) == 0o500
+    finally:
+        shutil.rmtree(place)
+
+
+# ---- going on ----
+
+
+class Stopping(TrainServer):
+    """Stops in the middle of "big" until it is told otherwise."""
+
+    def __init__(self, *spec, at):
+        super().__init__(*spec)
+        self.at = at
+        self.is_stopped = threading.Event()
+        self.stops = True
+
+    def data(self, request, entry, offset):
+        if self.stops and entry.path[-1] == b"big" and offset < self.at:
+            yield put_data(entry.data[offset:self.at])
+            self.is_stopped.set()
+            self.pause()
+            raise Drop
+        yield from super().data(request, entry, offset)
+
+
+BIG = random_bytes(3_000_000)
+
+
+def parts(folder):
+    return [p for p in Path(folder).rglob(".netpan-*.part")]
+
+
+def begin(server, tmp_path, words, sig):
+    """Lets a first run get BIG's first half, then ends it by a signal."""
+    with netpan_running(*words, server.url("d" if "-r" in words else "d/big"),
+                        cwd=tmp_path) as process:
+        assert server.is_stopped.wait(30)
+        wait_for(lambda: [p for p in parts(tmp_path)
+                          if p.stat().st_size == server.at], "half of it")
+        process.send_signal(sig)
+        said = process.communicate(timeout=30)[0]
+    assert process.returncode == -sig
+    if sig != signal.SIGKILL:
+        assert "run the same command again" in said
+    with server.lock:
+        server.stops = False
+        server.requests.clear()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGINT,
+                                 signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_a_second_run_goes_on(tmp_path, words, sig):
+    with Stopping("d/", ("d/a", b"A"), ("d/big", BIG), ("d/c", b"C"),
+                  at=2_000_000) as server:
+        begin(server, tmp_path, words, sig)
+        names = {p.name for p in tmp_path.rglob("*")}
+        assert "big" not in names, "it has its name too early"
+        netpan(*words, server.url("d" if "-r" in words else "d/big"),
+               cwd=tmp_path, check=0)
+        offsets = [r.offset for r in server.requests
+                   if r.kind == GET or r.start == (b"big",)]
+        assert 2_000_000 in offsets
+    copy = tmp_path / ("d/big" if "-r" in words else "big")
+    assert copy.read_bytes() == BIG
+    assert parts(tmp_path) == []
+
+
+DAMAGES = {
+    "a flipped byte": lambda p: p.write_bytes(
+        b"\xff" + p.read_bytes()[1:]),
+    "shorter": lambda p: p.write_bytes(p.read_bytes()[:1000]),
+    "empty": lambda p: p.write_bytes(b""),
+    "longer than the file": lambda p: p.write_bytes(bytes(4_000_000)),
+    "as long as the file": lambda p: p.write_bytes(bytes(3_000_000)),
+    "whole": lambda p: p.write_bytes(BIG),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_a_part_that_is_not_what_it_was(tmp_path, words, damage):
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        begin(server, tmp_path, words, signal.SIGKILL)
+        DAMAGES[damage](parts(tmp_path)[0])
+        netpan(*words, server.url("d" if "-r" in words else "d/big"),
+               cwd=tmp_path, check=0)
+    copy = tmp_path / ("d/big" if "-r" in words else "big")
+    assert copy.read_bytes() == BIG
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_a_part_of_an_older_version_is_not_used(tmp_path, words):
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        begin(server, tmp_path, words, signal.SIGKILL)
+        new = random_bytes(3_000_000, seed=2)
+        server.find("d/big").data = new
+        server.find("d/big").mtime_ns += 1
+        netpan(*words, server.url("d" if "-r" in words else "d/big"),
+               cwd=tmp_path, check=0)
+    copy = tmp_path / ("d/big" if "-r" in words else "big")
+    assert copy.read_bytes() == new
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_a_file_that_changes_at_a_break(tmp_path, words):
+    """What came of the old version is not put together with the new one."""
+    new = random_bytes(2_500_000, seed=3)
+
+    class Changing(TrainServer):
+        def data(self, request, entry, offset):
+            if entry.data is BIG:
+                yield put_data(entry.data[offset:offset + 1_000_000])
+                entry.data = new
+                entry.mtime_ns += 1
+                raise Drop
+            yield from super().data(request, entry, offset)
+
+    with Changing("d/", ("d/big", BIG)) as server:
+        netpan(*words, server.url("d" if "-r" in words else "d/big"),
+               cwd=tmp_path, check=0)
+    copy = tmp_path / ("d/big" if "-r" in words else "big")
+    assert copy.read_bytes() == new
+    assert parts(tmp_path) == []
+
+
+def test_two_at_once_do_not_mix(tmp_path):
+    """The second finds the part held, and makes one of its own."""
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        url = server.url("d/big")
+        with netpan_running("get", url, cwd=tmp_path) as first:
+            assert server.is_stopped.wait(30)
+            wait_for(lambda: [p for p in parts(tmp_path)
+                              if p.stat().st_size == server.at], "half of it")
+            server.stops = False
+            netpan("get", url, cwd=tmp_path, check=0)
+            assert (tmp_path / "big").read_bytes() == BIG
+            assert len(parts(tmp_path)) == 1
+            first.send_signal(signal.SIGINT)
+            first.communicate(timeout=30)
+    assert (tmp_path / "big").read_bytes() == BIG
+
+
+def test_ended_while_it_waits_for_the_server(tmp_path):
+    """SIGINT is heard in the pause between two attempts, too."""
+    class Dying(TrainServer):
+        def answer(self, request):
+            raise Drop
+            yield
+
+    for words in ("get",), ("get", "-r"), ("ls",):
+        with Dying() as server:
+            with netpan_running(*words, server.url("d"),
+                                cwd=tmp_path) as process:
+                wait_for(lambda: server.n_conns > 3, "some attempts")
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=30)
+            assert process.returncode == -signal.SIGINT
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path):
+    """As nohup does it."""
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        process = subprocess.Popen(
+            [NETPAN, "get", "-q", server.url("d/big")], cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        try:
+            assert server.is_stopped.wait(30)
+            process.send_signal(signal.SIGHUP)
+            server.stops = False
+            server.is_ending.set()  # ends the pause: the connection breaks
+            assert process.wait(30) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert (tmp_path / "big").read_bytes() == BIG
+
+
+def test_a_broken_connection_goes_on_where_it_was(tmp_path):
+    """Not one byte is asked for twice, in a file and in a tree."""
+    class Breaking(TrainServer):
+        def data(self, request, entry, offset):
+            step = 400_000
+            yield put_data(entry.data[offset:offset + step])
+            if offset + step < len(entry.data):
+                raise Drop
+
+    with Breaking("d/", ("d/big", BIG)) as server:
+        netpan("get", server.url("d/big"), cwd=tmp_path, check=0)
+        offsets = [r.offset for r in server.asked(GET)]
+        assert offsets == list(range(0, 3_000_000, 400_000))
+        netpan("get", "-r", "-j", "1", server.url("d"), cwd=tmp_path, check=0)
+        offsets = [r.offset for r in server.asked(TREE)
+                   if not r.flags & HEADS_ONLY]
+        assert offsets == list(range(0, 3_000_000, 400_000))
+    assert (tmp_path / "big").read_bytes() == BIG
+    assert (tmp_path / "d" / "big").read_bytes() == BIG
+
+
+# ---- the terminal ----
+
+
+def on_a_terminal(words, cwd, columns=100):
+    """Runs netpan with stderr on a terminal: (exit status, what it showed)."""
+    import fcntl
+    import struct
+    import termios
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
+    process = subprocess.Popen(
+        [NETPAN, *words], cwd=cwd, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=slave,
+        env={**os.environ, "TERM": "xterm"})
+    os.close(slave)
+    shown = b""
+    try:
+        while select.select([master], [], [], 30)[0]:
+            try:
+                shown += os.read(master, 65536)
+            except OSError:
+                break
+        return process.wait(30), shown.decode()
+    finally:
+        os.close(master)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+
+
+class Slow(TrainServer):
+    def data(self, request, entry, offset):
+        step = max(len(entry.data) // 8, 1)
+        for i in range(offset, len(entry.data), step):
+            yield put_data(entry.data[i:i + step])
+            self.pause(0.05)
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+@pytest.mark.parametrize("columns", [20, 80, 200])
+def test_a_progress_line(tmp_path, words, columns):
+    name = "网盘 \x1b[2J" + "n" * 100
+    with Slow("d/", ("d/" + name, BIG)) as server:
+        path = "d" if "-r" in words else "d/%E7%BD%91%E7%9B%98%20%1B[2J" \
+            + "n" * 100
+        if "-r" not in words:  # a URL has no control bytes: another name
+            server.find("d/" + name).path = (b"d", ("网盘" + "n" * 100).encode())
+            path = "d/%E7%BD%91%E7%9B%98" + "n" * 100
+        status, shown = on_a_terminal([*words, server.url(path)], tmp_path,
+                                      columns)
+    assert status == 0, shown
+    lines = [line for line in shown.split("\r\x1b[K") if line]
+    assert lines, "no line was drawn"
+    assert shown.endswith("\r\x1b[K"), "the line was left there"
+    for line in lines:
+        width = sum(2 if c in "网盘" else 1 for c in line)
+        assert width < columns, (width, line)
+        assert "\x1b" not in line and "\n" not in line
+    if columns >= 80:
+        assert re.search(r"\d+%  \S+ \S+ of 2.9 MiB  \S+ \S+B/s", lines[-1])
+        assert any(re.search(r"\d:\d\d left", line) for line in lines)
+
+
+@pytest.mark.parametrize("words", [("get", "-q"), ("get", "-qr")],
+                         ids=" ".join)
+def test_no_progress_when_it_is_quiet(tmp_path, words):
+    with Slow("d/", ("d/big", BIG)) as server:
+        path = "d" if "r" in words[1] else "d/big"
+        assert on_a_terminal([*words, server.url(path)], tmp_path) == (0, "")
+
+
+def test_a_message_does_not_mix_with_the_progress(tmp_path):
+    from train_server import put_error
+
+    class Failing(Slow):
+        def end(self, request, entry):
+            if entry.path[-1] == b"b":
+                return put_error(9, 1)
+            return super().end(request, entry)
+
+    with Failing("d/", ("d/a", BIG), ("d/b", BIG), ("d/c", BIG)) as server:
+        status, shown = on_a_terminal(["get", "-r", "-j", "1",
+                                       server.url("d")], tmp_path)
+    assert status == 1
+    assert re.search(r"(^|\x1b\[K)netpan: get /d/b: [^\r\n]*\r\n", shown)
+
+
+# ---- words ----
+
+USAGE = [
+    [], ["nothing"], ["-x"], ["get"], ["get", "-x", "train://h/f"],
+    ["get", "train://h/f", "train://h/g"], ["get", "--nothing", "train://h/f"],
+    ["get", "http://h/f"], ["get", "h/f"], ["get", "train:///f"],
+    ["get", "train://"], ["get", "train://h"], ["get", "train://h/"],
+    ["get", "-r", "train://h/"], ["get", "-r", "train://h"],
+    ["get", "train://h/f/"], ["get", "train://h:0/f"], ["get", "train://h:65536/f"],
+    ["get", "train://h:/f"], ["get", "train://h:x/f"],
+    ["get", "train://u@h/f"], ["get", "train://[::1/f"],
+    ["get", "train://h/.."], ["get", "train://h/a//b"],
+    ["get", "train://h/%2e%2e/b"], ["get", "train://h/a%2fb"],
+    ["get", "train://h/a%00"], ["get", "train://h/a%"],
+    ["get", "train://h/.netpan"], ["get", "train://h/a?b"],
+    ["get", "train://h/a#b"], ["get", "train://h/" + "n" * 256],
+    ["get", "-j", "0", "train://h/f"], ["get", "-j", "65", "train://h/f"],
+    ["get", "-j", "x", "train://h/f"], ["get", "-j", "-1", "train://h/f"],
+    ["get", "-j"], ["get", "-t", "0", "train://h/f"],
+    ["get", "-t", "3601", "train://h/f"], ["get", "-t", "1.5", "train://h/f"],
+    ["get", "-o", "", "train://h/f"], ["get", "--quiet=1", "train://h/f"],
+    ["ls"], ["ls", "train://h/", "x"], ["ls", "-r", "train://h/"],
+    ["ls", "x"], ["ls", "-t", "x", "train://h/"],
+    ["sum"], ["sum", "--sha1", "x"], ["sum", "-m", "x"], ["sum", "--md5"],
+]
+
+
+@pytest.mark.parametrize("words", USAGE, ids=" ".join)
+def test_usage(tmp_path, words):
+    done = netpan(*words, cwd=tmp_path, check=2)
+    assert done.stdout == ""
+    assert done.stderr.startswith(("netpan: ", "usage: netpan "))
+    assert os.listdir(tmp_path) == []
+
+
+def test_options_stand_anywhere(netpand, tmp_path):
+    netpan("get", netpand.url("plain.txt"), "--output=a", cwd=tmp_path,
+           check=0)
+    netpan("get", "-qo", "b", "--", netpand.url("plain.txt"), cwd=tmp_path,
+           check=0)
+    netpan("get", "--recursive", "--jobs", "2", "--quiet", "--timeout", "9",
+           netpand.url(), "-o", "c", cwd=tmp_path, check=0)
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c", "served"]
+
+
+def test_synopsis_is_the_usage():
+    """What the program prints, the page says in the same words."""
+    text = netpan("--help", check=0).stdout
+    usage = text.partition("\n\n")[0].replace("usage:", "      ")
+    page = subprocess.run(
+        ["mandoc", "-T", "ascii", "-O", "width=78", REPO / "man" / "netpan.1"],
+        stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True)
+    plain = re.sub(".\b", "", page.stdout)
+    synopsis = re.search(r"^SYNOPSIS\n(.*?)\n\n", plain, re.M | re.S)[1]
+    want = [line.split() for line in usage.splitlines()]
+    have = [line.split() for line in synopsis.splitlines()]
+    assert have == want
+    assert netpan(check=2).stderr.split() == text.partition("\n\n")[0].split()
+
+
+def test_version():
+    done = netpan("--version", check=0)
+    assert re.fullmatch(r"netpan \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_output_that_cannot_be_written(netpand, tree, tmp_path):
+    for words in (["--help"], ["--version"], ["ls", netpand.url()],
+                  ["sum", tree / "plain.txt"]):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([NETPAN, *words], stdout=full,
+                                  stdin=subprocess.DEVNULL,
+                                  stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 1, words
+        assert b"cannot write" in done.stderr
