@@ -1,10 +1,11 @@
 /* hello_pool IP PORT N: N processes made beforehand, each greets one client
- * at a time.  The parent accepts and hands over; try: nc IP PORT */
+ * at a time.  The parent accepts and hands over.  Try: nc IP PORT */
 #include <fdpool.h>
 
 #include <arpa/inet.h>
 #include <err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ greet(int chan_fd, void *arg)
 	struct fdpool_client client;
 
 	(void)arg;
+	signal(SIGPIPE, SIG_IGN); /* a client may not wait for its greeting */
 	if (fdpool_worker_open(&worker, chan_fd, 1) != 0)
 		return 1;
 	while (fdpool_worker_wait(worker, &client) == 1) {
@@ -43,8 +45,7 @@ main(int argc, char **argv)
 		errx(2, "usage: hello_pool IP PORT N");
 	addr.sin_port = htons((uint16_t)atoi(argv[2]));
 	options.workers = (unsigned)atoi(argv[3]);
-	listen_fd = socket(
-	    AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (bind(listen_fd, (struct sockaddr *)&addr, sizeof(addr)) == -1 ||
 	    listen(listen_fd, SOMAXCONN) == -1)
@@ -53,7 +54,7 @@ main(int argc, char **argv)
 	    (error = fdpool_listen(pool, listen_fd, 0)) != 0)
 		errx(1, "pool: %s", strerror(-error));
 	pfd.fd = fdpool_fd(pool);
-	while (poll(&pfd, 1, -1) != -1 && fdpool_dispatch(pool) == 0)
+	while (poll(&pfd, 1, -1) == 1 && fdpool_dispatch(pool) == 0)
 		;
 	err(1, "pool");
 }
