@@ -110,8 +110,13 @@ def test_ipv6(tree, tmp_path):
     with Netpand(tree, listen=("[::1]:0",)) as server:
         netpan("get", f"train://[::1]:{server.port}/plain.txt", cwd=tmp_path,
                check=0)
-        done = netpan("ls", f"train://localhost:{server.port}/", check=0)
-    assert "plain.txt" in done.stdout
+    assert (tmp_path / "plain.txt").exists()
+
+
+def test_a_host_by_its_name(netpand, tmp_path):
+    netpan("get", f"TRAIN://localhost:{netpand.port}/plain.txt", cwd=tmp_path,
+           check=0)
+    assert (tmp_path / "plain.txt").exists()
 
 
 # ---- trees ----
