@@ -170,7 +170,12 @@ conn_close(struct conn *c)
 {
 	bool busy;
 
-	fd_close(&c->fd); /* takes it out of epoll as well */
+	/* a close alone would leave it there as long as another process, one
+	 * just being forked, has the socket too: its events would then be
+	 * taken for those of the entry's next connection */
+	if (c->in_epoll)
+		epoll_ctl(c->worker->epoll_fd, EPOLL_CTL_DEL, c->fd, NULL);
+	fd_close(&c->fd);
 	link_remove(&c->ready);
 	c->woken = false;
 	conn_set_state(c, CONN_CLOSING);
