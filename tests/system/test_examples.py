@@ -1,5 +1,5 @@
-"""The course note's programs in examples/: each is run, and each is built as a
-stranger builds it, against the installed library."""
+"""The course note's programs in examples/ and those of fdpool(3): each is run,
+and each is built as a stranger builds it, against the installed library."""
 
 import contextlib
 import json
@@ -208,6 +208,104 @@ def test_link_with_the_static_library(installed):
     assert done.returncode == 0, done.stderr
     assert "libfdpool" not in run("readelf", "-d", program).stdout
     check_hello_pool(program)
+
+
+# ---- the page ----
+
+
+def page():
+    return (REPO / "man" / "fdpool.3").read_text()
+
+
+def page_program(function):
+    """The page's program that has this function, as C."""
+    examples = page().partition(".Sh EXAMPLES")[2]
+    blocks = re.findall(r"\.Bd -literal\n(.*?)\n\.Ed", examples, re.S)
+    found = [b for b in blocks if f"\n{function}(" in b]
+    assert len(found) == 1
+    text = re.sub(r"^\\&", "", found[0], flags=re.M)
+    return text.replace("\\e", "\\") + "\n"
+
+
+def build_page_program(installed, name, function):
+    folder, _, env = installed
+    source = folder / f"{name}.c"
+    source.write_text(page_program(function))
+    flags = run("pkg-config", "--cflags", "--libs", "fdpool", env=env).stdout
+    done = run("cc", *env["CFLAGS"].split(), "-D_GNU_SOURCE", "-o",
+               folder / name, source, *flags.split())
+    assert done.returncode == 0, done.stderr
+    return folder / name, env
+
+
+@contextlib.contextmanager
+def page_server(program, env):
+    port = free_port()
+    with subprocess.Popen([str(program), str(port)], env=env,
+                          stderr=subprocess.PIPE) as server:
+        try:
+            until(lambda: connects(port) or server.poll() is not None)
+            assert server.poll() is None
+            yield server, port
+        finally:
+            server.kill()
+
+
+def connects(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=30).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+def test_the_page_greets(installed):
+    program = build_page_program(installed, "greet", "greet")
+    with page_server(*program) as (_, port):
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", port), 30) as client:
+                got = b"".join(iter(lambda: client.recv(64), b""))
+            assert got == b"hello\n"
+
+
+def test_the_page_echoes_and_drains(installed):
+    program = build_page_program(installed, "echo", "worker_main")
+    with page_server(*program) as (server, port):
+        clients = [socket.create_connection(("127.0.0.1", port), 30)
+                   for _ in range(200)]
+        for i, client in enumerate(clients):
+            client.sendall(b"client %d" % i)
+        for i, client in enumerate(clients):
+            want = b"client %d" % i
+            assert client.recv(len(want), socket.MSG_WAITALL) == want
+        server.send_signal(signal.SIGTERM)
+        # Those who are there are still served; the door is closed.
+        clients[0].sendall(b"still")
+        assert clients[0].recv(5, socket.MSG_WAITALL) == b"still"
+        assert server.poll() is None
+        for client in clients:
+            client.close()
+        said = server.stderr.read().decode()
+        assert server.wait(30) == 0
+        assert "drained" in said and "killed" not in said
+        assert len(re.findall("pid [0-9]+: ended", said)) == 2
+
+
+def test_the_page_has_the_header():
+    header = (REPO / "include" / "fdpool.h").read_text()
+    functions = set(re.findall(r"\b(fdpool_\w+)\(", header))
+    names = re.findall(r"^\.Nm (fdpool_\w+)", page(), re.M)
+    assert set(names) == functions and len(names) == len(functions)
+    synopsis = page().partition(".Sh SYNOPSIS")[2].partition(".Sh DESC")[0]
+    assert set(re.findall(r"^\.F[no] (\w+)", synopsis, re.M)) == functions
+    for name, value in re.findall(r"#define (FDPOOL_\w+) (\d+)", header):
+        assert re.search(rf"\.Dv {name}\n\.Pq {value}\b", page()), name
+    for name in re.findall(r"^\t(FDPOOL_(?:EV_)?[A-Z_]+),", header, re.M):
+        if not name.endswith(("_STATES", "_EVENTS")):
+            assert f".It Dv {name}\n" in page(), name
+    done = run("mandoc", "-T", "lint", "-W", "warning",
+               REPO / "man" / "fdpool.3")
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_library_exports_its_own_names_only(installed):
