@@ -12,7 +12,8 @@
 
 static int root_check(int);
 static int root_may_stall(int, bool *);
-static int not_a_dir(const struct store *, const struct path *, enum store_how);
+static int
+open_refused(const struct store *, const struct path *, enum store_how, int);
 static bool would_stall(const struct store *, enum store_how);
 
 int
@@ -130,7 +131,7 @@ store_open_file(const struct store *s, const struct path *path,
 		return -EAGAIN;
 	got = open_beneath(s->root_fd, path_string(path), OPEN_FLAGS_FILE, how);
 	if (got < 0)
-		return got;
+		return open_refused(s, path, how, got);
 	r = open_meta(got, &m, &type);
 	if (r == 0)
 		r = open_check_served(type);
@@ -158,10 +159,8 @@ store_open_dir(const struct store *s, const struct path *path,
 	if (would_stall(s, how))
 		return -EAGAIN;
 	got = open_beneath(s->root_fd, path_string(path), OPEN_FLAGS_DIR, how);
-	if (got == -ENOTDIR)
-		return not_a_dir(s, path, how);
 	if (got < 0)
-		return got;
+		return open_refused(s, path, how, got);
 	r = open_meta(got, &m, &type);
 	if (r != 0)
 		goto out;
@@ -172,18 +171,22 @@ out:
 	return r;
 }
 
-/* The kernel says ENOTDIR also of a FIFO, which for a caller is not there. */
+/* The kernel says ENOTDIR also of a FIFO, and EACCES of any device where those
+ * are not allowed; for a caller neither is there. */
 static int
-not_a_dir(const struct store *s, const struct path *path, enum store_how how)
+open_refused(const struct store *s, const struct path *path, enum store_how how,
+    int error)
 {
 	struct store_meta meta;
 	enum open_type type;
 	int r;
 
+	if (error != -ENOTDIR && error != -EACCES)
+		return error;
 	r = open_look(s->root_fd, path_string(path), how, &meta, &type);
 	if (r == 0)
 		r = open_check_served(type);
-	return r == 0 ? -ENOTDIR : r;
+	return r == 0 ? error : r;
 }
 
 int

@@ -71,6 +71,15 @@ __wrap_fstatfs64(int fd, struct statfs64 *sf)
 	return r;
 }
 
+static bool
+is_fuse(const struct tree *t)
+{
+	struct statfs sf;
+
+	assert_int_equal(fstatfs(t->in_fd, &sf), 0);
+	return sf.f_type == FUSE_SUPER_MAGIC;
+}
+
 /* What a caller holds before a call that must not touch it. */
 static const struct store_meta untouched = { .size = 4711, .ino = 815 };
 
@@ -146,6 +155,8 @@ make_kinds(struct tree *t)
 	tree_symlink(t->in_fd, "dir/back", "../file");
 	tree_fifo(t->in_fd, "fifo");
 	tree_socket(t->in_fd, "socket");
+	tree_fifo(t->in_fd, "closedfifo");
+	assert_int_equal(fchmodat(t->in_fd, "closedfifo", 0, 0), 0);
 	tree_write(t->in_fd, "noread", "x");
 	tree_mkdir(t->in_fd, "nolist");
 	tree_write(t->in_fd, "nolist/file", "x");
@@ -208,6 +219,7 @@ static const struct kind_case {
 	/* special files */
 	{ __LINE__, "fifo", -ENOENT, -ENOENT, -ENOENT },
 	{ __LINE__, "socket", -ENOENT, -ENOENT, -ENOENT },
+	{ __LINE__, "closedfifo", -ENOENT, -ENOENT, -ENOENT },
 	/* with no right to it */
 	{ __LINE__, "noread", -EACCES, -ENOTDIR, 0 },
 	{ __LINE__, "nolist", -EACCES, -EACCES, 0 },
@@ -231,6 +243,8 @@ test_kinds(void **state)
 		check_open(t, c->line, c->path, STORE_WAIT, c->dir, true);
 		check_stat(t, c->line, c->path, c->stat);
 		/* What is cached now is told without waiting, the same. */
+		if (is_fuse(t))
+			continue;
 		if (c->file == 0)
 			check_open(t, c->line, c->path, STORE_NOWAIT, 0, false);
 		if (c->dir == 0)
@@ -251,7 +265,7 @@ test_device(void **state)
 		skip();
 	}
 	assert_int_equal(
-	    mknodat(t->in_fd, "nodriver", S_IFBLK | 0666, makedev(4095, 7)), 0);
+	    mknodat(t->in_fd, "nodriver", S_IFBLK | 0666, makedev(200, 7)), 0);
 	check_open(t, __LINE__, "null", STORE_WAIT, -ENOENT, false);
 	check_open(t, __LINE__, "null", STORE_WAIT, -ENOENT, true);
 	check_stat(t, __LINE__, "null", -ENOENT);
@@ -549,6 +563,10 @@ test_nowait(void **state)
 {
 	struct tree *t = *state;
 
+	if (is_fuse(t)) {
+		print_message("FUSE promises nothing\n");
+		skip();
+	}
 	tree_write(t->in_fd, "file", "x");
 	check_open(t, __LINE__, "file", STORE_NOWAIT, 0, false);
 	/* A name that nobody asked for yet is not known without a look. */
