@@ -41,7 +41,7 @@ static struct {
 	int pread_errno;
 	void (*on_pread)(void); /* before the second read */
 	int preads;
-	int64_t later_s; /* this much later than it is */
+	int64_t wall_s; /* the time */
 } fake;
 
 static struct {
@@ -51,7 +51,6 @@ static struct {
 
 static void let_time_pass(struct tree *, const char *);
 
-int64_t __real_clock_wall_s(void);
 int64_t __wrap_clock_wall_s(void);
 int __real_fsetxattr(int, const char *, const void *, size_t, int);
 int __wrap_fsetxattr(int, const char *, const void *, size_t, int);
@@ -61,7 +60,7 @@ ssize_t __wrap_pread64(int, void *, size_t, off64_t);
 int64_t
 __wrap_clock_wall_s(void)
 {
-	return __real_clock_wall_s() + fake.later_s;
+	return fake.wall_s;
 }
 
 int
@@ -96,7 +95,8 @@ setup(void **state)
 	int r = tree_setup(state);
 
 	memset(&fake, 0, sizeof(fake));
-	fake.later_s = 100; /* files are old enough when they are made */
+	/* Files are old enough when they are made. */
+	fake.wall_s = time(NULL) + 1000;
 	hook.tree = *state;
 	hook.stop = false;
 	return r;
@@ -219,6 +219,19 @@ need_attrs(struct tree *t)
 		return;
 	print_message("no user attributes here: set TMPDIR to a disk\n");
 	skip();
+}
+
+/* Stops the clock when the file's times have these ages, in seconds. */
+static void
+set_ages(struct tree *t, const char *name, int64_t mtime_age, int64_t ctime_age)
+{
+	struct stat st;
+
+	do {
+		fake.wall_s = time(NULL) + ctime_age;
+		tree_set_mtime(t->in_fd, name, fake.wall_s - mtime_age);
+		assert_int_equal(fstatat(t->in_fd, name, &st, 0), 0);
+	} while (st.st_ctim.tv_sec != fake.wall_s - ctime_age);
 }
 
 /* Until what is done now has another ctime than the file. */
@@ -347,35 +360,35 @@ test_racy(void **state)
 	static const struct {
 		int line;
 		int error; /* of setting the attribute: then it is memory */
-		int64_t age_s; /* of mtime */
-		int64_t later_s; /* the age of ctime */
+		int64_t mtime_age;
+		int64_t ctime_age;
 		bool is_kept;
 	} cases[] = {
 		{ __LINE__, 0, 0, 0, false },
 		{ __LINE__, 0, 1, 0, false },
-		{ __LINE__, 0, -1, 0, false },
-		{ __LINE__, 0, -100000, 0, false },
-		{ __LINE__, 0, -3, 4, false },
-		{ __LINE__, 0, 4, 0, true },
+		{ __LINE__, 0, 2, 0, false },
+		{ __LINE__, 0, 3, 0, true },
 		{ __LINE__, 0, 100, 0, true },
 		{ __LINE__, 0, 1700000000, 0, true },
-		{ __LINE__, 0, 0, 4, true },
+		{ __LINE__, 0, -1, 0, false },
+		{ __LINE__, 0, -100000, 0, false },
+		{ __LINE__, 0, 2, 100, false },
 		/* What memory proves by ctime needs that to be settled too. */
 		{ __LINE__, ENOTSUP, 0, 0, false },
 		{ __LINE__, ENOTSUP, 100, 0, false },
-		{ __LINE__, ENOTSUP, 100, 1, false },
-		{ __LINE__, ENOTSUP, -3, 4, false },
-		{ __LINE__, ENOTSUP, 0, 4, true },
-		{ __LINE__, ENOTSUP, 100, 4, true },
+		{ __LINE__, ENOTSUP, 100, 2, false },
+		{ __LINE__, ENOTSUP, 100, 3, true },
+		{ __LINE__, ENOTSUP, 2, 100, false },
+		{ __LINE__, ENOTSUP, 3, 100, true },
+		{ __LINE__, ENOTSUP, -1, 100, false },
 	};
 	struct tree *t = *state;
 
 	need_attrs(t);
 	for (size_t i = 0; i < nitems(cases); i++) {
 		fake.setxattr_errno = cases[i].error;
-		fake.later_s = cases[i].later_s;
 		make_file(t, "file", "abc", 0);
-		tree_set_mtime(t->in_fd, "file", time(NULL) - cases[i].age_s);
+		set_ages(t, "file", cases[i].mtime_age, cases[i].ctime_age);
 		check_compute(cases[i].line, t, "file", 0, SHA_ABC);
 		check_cached(cases[i].line, t, "file",
 		    cases[i].is_kept ? SHA_ABC : NULL);
