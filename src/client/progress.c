@@ -84,21 +84,23 @@ progress_line(
 		    width > 0 ? (int)width - 1 : 0, stats);
 		return;
 	}
-	bar = due > 0 && room >= BAR_MIN + 3 ? room / 2 : 0;
-	bar = bar > BAR_MAX ? BAR_MAX : bar;
-	label = room - (bar > 0 ? bar + 1 : 0);
+	label = progress_columns(v->label) + 1;
+	bar = due > 0 ? room - (label < room / 2 ? label : room / 2) : 0;
+	bar = bar > BAR_MAX ? BAR_MAX : bar < BAR_MIN ? 0 : bar;
+	label = room - bar;
 	at = cut_columns(v->label, label > 1 ? label - 1 : 0);
 	memcpy(out, v->label, at);
 	if (at > 0)
 		out[at++] = ' ';
-	if (bar > 2) {
+	if (bar > 0) {
+		bar -= 3; /* its ends and the space behind it */
 		full = done >= due
-			   ? bar - 2
-			   : (unsigned)((double)done / (double)due * (bar - 2));
+			   ? bar
+			   : (unsigned)((double)done / (double)due * bar);
 		out[at++] = '[';
 		memset(out + at, '#', full);
-		memset(out + at + full, '.', bar - 2 - full);
-		at += bar - 2;
+		memset(out + at + full, '.', bar - full);
+		at += bar;
 		out[at++] = ']';
 		out[at++] = ' ';
 	}
@@ -229,22 +231,13 @@ char_columns(uint32_t c)
 	return 1;
 }
 
-/* text_escape left valid UTF-8 only; anything else counts as one byte. */
 static uint32_t
 char_next(const char **text)
 {
-	const unsigned char *s = (const unsigned char *)*text;
-	unsigned more = *s >= 0xf0 ? 3 : *s >= 0xe0 ? 2 : *s >= 0xc0 ? 1 : 0;
-	uint32_t c = more > 0 ? *s & (0x3fu >> more) : *s;
-	unsigned i;
+	uint32_t c = 0;
+	size_t n;
 
-	for (i = 1; i <= more; i++) {
-		if ((s[i] & 0xc0) != 0x80) {
-			more = 0;
-			break;
-		}
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	*text += 1 + more;
-	return more > 0 || *s < 0x80 ? c : 0xfffd;
+	n = text_utf8(*text, strlen(*text), &c);
+	*text += n > 0 ? n : 1;
+	return n > 0 ? c : 0xfffd;
 }

@@ -1,0 +1,480 @@
+#include "helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/sha.h>
+
+#include "base/fd.h"
+#include "client/part.h"
+
+#define MTIME 1234567890123456789
+
+/* ---- the kernel, which can be told to fail ---- */
+
+ssize_t __real_write(int, const void *, size_t);
+ssize_t __wrap_write(int, const void *, size_t);
+int __real_fsync(int);
+int __wrap_fsync(int);
+int __real_renameat(int, const char *, int, const char *);
+int __wrap_renameat(int, const char *, int, const char *);
+int __real_flock(int, int);
+int __wrap_flock(int, int);
+int __real_fchmod(int, mode_t);
+int __wrap_fchmod(int, mode_t);
+
+static int fail_write, fail_fsync, fail_renameat, fail_flock, fail_fchmod;
+static bool short_writes;
+
+ssize_t
+__wrap_write(int fd, const void *p, size_t n)
+{
+	if (fail_write != 0) {
+		errno = fail_write;
+		return -1;
+	}
+	return __real_write(fd, p, short_writes && n > 3 ? 3 : n);
+}
+
+int
+__wrap_fsync(int fd)
+{
+	errno = fail_fsync;
+	return fail_fsync != 0 ? -1 : __real_fsync(fd);
+}
+
+int
+__wrap_renameat(int a, const char *from, int b, const char *to)
+{
+	errno = fail_renameat;
+	return fail_renameat != 0 ? -1 : __real_renameat(a, from, b, to);
+}
+
+int
+__wrap_flock(int fd, int how)
+{
+	errno = fail_flock;
+	return fail_flock != 0 ? -1 : __real_flock(fd, how);
+}
+
+int
+__wrap_fchmod(int fd, mode_t mode)
+{
+	errno = fail_fchmod;
+	return fail_fchmod != 0 ? -1 : __real_fchmod(fd, mode);
+}
+
+/* ---- a folder of its own for each test ---- */
+
+static int dir_fd = -1;
+static char dir_name[64];
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	strcpy(dir_name, "/tmp/netpan-part-XXXXXX");
+	if (mkdtemp(dir_name) == NULL)
+		return -1;
+	dir_fd = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return dir_fd == -1 ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	(void)state;
+	fail_write = fail_fsync = fail_renameat = fail_flock = 0;
+	fail_fchmod = 0;
+	short_writes = false;
+	fd_close(&dir_fd);
+	snprintf(command, sizeof(command), "rm -rf %s", dir_name);
+	return system(command);
+}
+
+static bool
+is_there(const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void
+put(const char *name, const char *bytes)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd != -1);
+	assert_int_equal(
+	    fd_write_full(fd, bytes, strlen(bytes)), (ssize_t)strlen(bytes));
+	fd_close(&fd);
+}
+
+static void
+has(const char *name, const char *want)
+{
+	char got[256] = "";
+	int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW);
+	ssize_t n;
+
+	assert_true(fd != -1);
+	n = fd_read_full(fd, got, sizeof(got) - 1);
+	fd_close(&fd);
+	CHECK_MEM(__LINE__, name, "bytes", want, strlen(want), got,
+	    n < 0 ? 0 : (size_t)n);
+}
+
+static struct train_end
+end_of(const char *bytes)
+{
+	struct train_end end = { .flags = TRAIN_F_DIGEST,
+		.size = strlen(bytes) };
+
+	SHA256((const unsigned char *)bytes, strlen(bytes), end.sha256);
+	return end;
+}
+
+static struct part *
+open_part(const char *name, uint64_t size)
+{
+	struct part *p = NULL;
+
+	assert_int_equal(part_open(&p, dir_fd, name, size, MTIME), 0);
+	return p;
+}
+
+/* ---- the tests ---- */
+
+static void
+test_names(void **state)
+{
+	static const struct {
+		int line;
+		const char *in;
+		bool want;
+	} rows[] = {
+		{ __LINE__, ".netpan-0123456789abcdef.part", true },
+		{ __LINE__, ".netpan-0123456789ABCDEF.part", true },
+		{ __LINE__, ".NETPAN-0123456789abcdef.PART", true },
+		{ __LINE__, ".netpan-0123456789abcde.part", false },
+		{ __LINE__, ".netpan-0123456789abcdeff.part", false },
+		{ __LINE__, ".netpan-0123456789abcdeg.part", false },
+		{ __LINE__, ".netpan-0123456789abcdef.parts", false },
+		{ __LINE__, ".netpan-0123456789abcdef-part", false },
+		{ __LINE__, "xnetpan-0123456789abcdef.part", false },
+		{ __LINE__, ".netpan", false },
+		{ __LINE__, "", false },
+	};
+	char a[PART_NAME_SIZE], b[PART_NAME_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < nitems(rows); i++)
+		CHECK_INT(rows[i].line, rows[i].in, "is one", rows[i].want,
+		    part_is_name(rows[i].in));
+	part_name(a, "f", 1, 2);
+	assert_true(part_is_name(a));
+	part_name(b, "f", 1, 2);
+	assert_string_equal(a, b);
+	part_name(b, "g", 1, 2);
+	assert_string_not_equal(a, b);
+	part_name(b, "f", 2, 2);
+	assert_string_not_equal(a, b);
+	part_name(b, "f", 1, 3);
+	assert_string_not_equal(a, b);
+}
+
+static void
+test_whole(void **state)
+{
+	struct train_end end = end_of("hello, world");
+	struct stat st;
+
+	(void)state;
+	short_writes = true;
+	for (int how = PART_SOON; how <= PART_DURABLE; how++) {
+		struct part *p = open_part("f", end.size);
+		char temp[PART_NAME_SIZE];
+
+		part_name(temp, "f", end.size, MTIME);
+		assert_true(is_there(temp));
+		assert_int_equal(part_write(p, "hello", 5), 0);
+		assert_int_equal(part_write(p, ", world", 7), 0);
+		assert_int_equal(part_got(p), 12);
+		assert_false(how == PART_SOON && is_there("f"));
+		assert_int_equal(
+		    part_publish(p, &end, 0640, (enum part_how)how), 0);
+		has("f", "hello, world");
+		assert_false(is_there(temp));
+		assert_int_equal(fstatat(dir_fd, "f", &st, 0), 0);
+		assert_int_equal(st.st_mode & 07777, 0640);
+		assert_int_equal(
+		    st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec, MTIME);
+	}
+}
+
+static void
+test_wrong(void **state)
+{
+	static const struct {
+		int line;
+		const char *come;
+		const char *promised; /* its size is the head's */
+		const char *in_the_end;
+	} rows[] = {
+		{ __LINE__, "hello", "hello", "hellp" },
+		{ __LINE__, "hello", "hellp", "hellp" },
+		{ __LINE__, "hell", "hello", "hello" },
+		{ __LINE__, "hell", "hello", "hell" },
+		{ __LINE__, "", "hello", "hello" },
+		{ __LINE__, "hello", "hello", "hello!" },
+		{ __LINE__, "hello", "hello", "" },
+	};
+
+	(void)state;
+	put("f", "mine");
+	for (size_t i = 0; i < nitems(rows); i++) {
+		struct part *p = open_part("f", strlen(rows[i].promised));
+		struct train_end end = end_of(rows[i].in_the_end);
+		char temp[PART_NAME_SIZE];
+
+		assert_int_equal(
+		    part_write(p, rows[i].come, strlen(rows[i].come)), 0);
+		CHECK_INT(rows[i].line, rows[i].come, "publish", -EBADMSG,
+		    part_publish(p, &end, 0644, PART_SOON));
+		part_name(temp, "f", strlen(rows[i].promised), MTIME);
+		CHECK(rows[i].line, rows[i].come, "it is removed",
+		    !is_there(temp));
+		has("f", "mine");
+	}
+}
+
+static void
+test_too_much(void **state)
+{
+	struct part *p = open_part("f", 5);
+
+	(void)state;
+	assert_int_equal(part_write(p, "hello!", 6), -EMSGSIZE);
+	assert_int_equal(part_write(p, "hello", 5), 0);
+	assert_int_equal(part_write(p, "!", 1), -EMSGSIZE);
+	assert_int_equal(part_got(p), 5);
+	part_drop(p);
+	p = NULL;
+	assert_int_equal(
+	    part_open(&p, dir_fd, "f", (uint64_t)INT64_MAX + 1, MTIME), -EFBIG);
+	assert_null(p);
+}
+
+static void
+test_resume(void **state)
+{
+	struct train_end end = end_of("hello, world");
+	struct part *p = open_part("f", 12);
+	char temp[PART_NAME_SIZE];
+
+	(void)state;
+	assert_int_equal(part_write(p, "hello", 5), 0);
+	part_keep(p);
+	p = open_part("f", 12);
+	assert_int_equal(part_got(p), 5);
+	assert_int_equal(part_feed(p, -1), 0);
+	assert_int_equal(part_write(p, ", world", 7), 0);
+	assert_int_equal(part_publish(p, &end, 0644, PART_SOON), 0);
+	has("f", "hello, world");
+
+	/* or begun anew */
+	p = open_part("f", 12);
+	assert_int_equal(part_write(p, "hello", 5), 0);
+	part_keep(p);
+	p = open_part("f", 12);
+	assert_int_equal(part_restart(p), 0);
+	assert_int_equal(part_got(p), 0);
+	assert_int_equal(part_write(p, "hello, world", 12), 0);
+	assert_int_equal(part_publish(p, &end, 0644, PART_SOON), 0);
+	has("f", "hello, world");
+
+	/* nothing is kept of nothing */
+	p = open_part("g", 12);
+	part_keep(p);
+	part_name(temp, "g", 12, MTIME);
+	assert_false(is_there(temp));
+}
+
+static void
+test_longer_than_the_file(void **state)
+{
+	char temp[PART_NAME_SIZE];
+	struct part *p;
+
+	(void)state;
+	part_name(temp, "f", 3, MTIME);
+	put(temp, "longer");
+	p = open_part("f", 3);
+	assert_int_equal(part_got(p), 0);
+	part_keep(p);
+}
+
+/* It became shorter behind our back. */
+static void
+test_cut(void **state)
+{
+	char temp[PART_NAME_SIZE];
+	struct part *p;
+
+	(void)state;
+	part_name(temp, "f", 10, MTIME);
+	put(temp, "hello");
+	p = open_part("f", 10);
+	assert_int_equal(part_got(p), 5);
+	put(temp, "h");
+	assert_int_equal(part_feed(p, -1), -EIO);
+	part_drop(p);
+}
+
+/* Whoever comes second gets another temporary name. */
+static void
+test_held(void **state)
+{
+	struct train_end end = end_of("hello");
+	struct part *first = open_part("f", 5), *second = open_part("f", 5);
+	struct part *third;
+
+	(void)state;
+	assert_int_equal(part_write(first, "hel", 3), 0);
+	assert_int_equal(part_got(second), 0);
+	assert_int_equal(part_write(second, "hello", 5), 0);
+	assert_int_equal(part_publish(second, &end, 0644, PART_SOON), 0);
+	has("f", "hello");
+	assert_int_equal(part_write(first, "lo", 2), 0);
+	assert_int_equal(part_publish(first, &end, 0644, PART_SOON), 0);
+	has("f", "hello");
+
+	/* one that nobody could find is not kept */
+	first = open_part("f", 5);
+	second = open_part("f", 5);
+	assert_int_equal(part_write(second, "hel", 3), 0);
+	part_keep(second);
+	part_drop(first);
+	third = open_part("f", 5);
+	assert_int_equal(part_got(third), 0);
+	part_drop(third);
+}
+
+/* The other one finished between our open and our lock: what is open is the
+ * target now. */
+static void
+test_finished_meanwhile(void **state)
+{
+	char temp[PART_NAME_SIZE];
+	struct part *p;
+	struct stat st;
+
+	(void)state;
+	part_name(temp, "f", 5, MTIME);
+	put(temp, "hello");
+	/* the same file under both names is the nearest a test gets to it */
+	assert_int_equal(linkat(dir_fd, temp, dir_fd, "f", 0), 0);
+	p = open_part("f", 5);
+	assert_int_equal(part_got(p), 0);
+	assert_int_equal(part_write(p, "HELLO", 5), 0);
+	has("f", "hello");
+	assert_int_equal(fstatat(dir_fd, "f", &st, 0), 0);
+	assert_int_equal(st.st_nlink, 2);
+	part_drop(p);
+}
+
+static void
+test_no_locks(void **state)
+{
+	struct train_end end = end_of("hello");
+	struct part *first, *second;
+
+	(void)state;
+	fail_flock = ENOLCK;
+	first = open_part("f", 5);
+	second = open_part("f", 5);
+	assert_int_equal(part_write(first, "hel", 3), 0);
+	assert_int_equal(part_write(second, "hello", 5), 0);
+	assert_int_equal(part_publish(second, &end, 0644, PART_SOON), 0);
+	assert_int_equal(part_write(first, "lo", 2), 0);
+	assert_int_equal(part_publish(first, &end, 0644, PART_SOON), 0);
+	has("f", "hello");
+}
+
+/* A disk that fails: the result says so, the target stays as it was. */
+static void
+test_disk(void **state)
+{
+	static const struct {
+		int line;
+		int *fail;
+		int err;
+		int want_write, want_publish;
+		bool is_kept;
+	} rows[] = {
+		{ __LINE__, &fail_write, ENOSPC, -ENOSPC, -EBADMSG, false },
+		{ __LINE__, &fail_write, EIO, -EIO, -EBADMSG, false },
+		{ __LINE__, &fail_fsync, EIO, 0, -EIO, true },
+		{ __LINE__, &fail_renameat, EISDIR, 0, -EISDIR, true },
+		{ __LINE__, &fail_renameat, EACCES, 0, -EACCES, true },
+		{ __LINE__, &fail_fchmod, EPERM, 0, 1, false },
+	};
+	char temp[PART_NAME_SIZE];
+
+	(void)state;
+	part_name(temp, "f", 5, MTIME);
+	for (size_t i = 0; i < nitems(rows); i++) {
+		struct train_end end = end_of("hello");
+		struct part *p = open_part("f", 5);
+
+		put("f", "mine");
+		*rows[i].fail = rows[i].err;
+		CHECK_INT(rows[i].line, strerrorname_np(rows[i].err), "write",
+		    rows[i].want_write, part_write(p, "hello", 5));
+		CHECK_INT(rows[i].line, strerrorname_np(rows[i].err), "publish",
+		    rows[i].want_publish,
+		    part_publish(p, &end, 0400, PART_DURABLE));
+		*rows[i].fail = 0;
+		has("f", rows[i].want_publish == 1 ? "hello" : "mine");
+		CHECK_INT(rows[i].line, strerrorname_np(rows[i].err), "kept",
+		    rows[i].is_kept, is_there(temp));
+		if (!rows[i].is_kept)
+			continue;
+		/* and can be gone on with */
+		p = open_part("f", 5);
+		CHECK_U64(rows[i].line, "", "got", 5, part_got(p));
+		assert_int_equal(part_feed(p, -1), 0);
+		assert_int_equal(part_publish(p, &end, 0644, PART_SOON), 0);
+		has("f", "hello");
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test_setup_teardown(test_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wrong, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_too_much, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_resume, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_longer_than_the_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_held, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_finished_meanwhile, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_no_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_disk, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
