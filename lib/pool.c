@@ -14,13 +14,16 @@
 #include <sys/timerfd.h>
 
 #define MAIL_MAX 64 /* batches read from one worker at one go */
+#define MAIL_MS 20 /* between two wake-ups for mail that nobody waits for */
 #define LAST_WAIT_MS 2000 /* for a killed worker to be gone, at the end */
 
 /* events */
+static void settle(struct fdpool *, bool has_read_mail);
 static void on_process(struct fdpool *, unsigned index);
 static void on_channel(struct fdpool *, unsigned index);
 static void on_listener(struct fdpool *, unsigned index);
-static void attend_mail(struct fdpool *);
+static void attend_mail(struct fdpool *, bool has_read);
+static bool is_mail_urgent(const struct fdpool *);
 static int epoll_of(const struct fdpool *, enum fdp_source);
 static enum fdp_source source_of(const struct epoll_event *);
 static unsigned index_of(const struct epoll_event *);
@@ -46,7 +49,7 @@ fdpool_new(struct fdpool **pool, const struct fdpool_options *options)
 	if (p == NULL)
 		return -ENOMEM;
 	p->epoll_fd = p->mail_fd = p->timer_fd = p->spare_fd = -1;
-	p->armed_at = p->retry_at = p->accept_at = FDP_NEVER;
+	p->armed_at = p->retry_at = p->accept_at = p->mail_at = FDP_NEVER;
 	p->listening = true;
 	error = fdp_options_copy(&p->opt, options);
 	if (error != 0)
@@ -88,10 +91,10 @@ fdpool_fd(const struct fdpool *p)
 int
 fdpool_dispatch(struct fdpool *p)
 {
-	int n, i;
+	int n_mail, n, i;
 
-	n = epoll_wait(p->mail_fd, p->events, FDP_EVENTS, 0);
-	for (i = 0; i < n; i++)
+	n_mail = epoll_wait(p->mail_fd, p->events, FDP_EVENTS, 0);
+	for (i = 0; i < n_mail; i++)
 		on_channel(p, index_of(&p->events[i]));
 	n = epoll_wait(p->epoll_fd, p->events, FDP_EVENTS, 0);
 	if (n == -1)
@@ -105,17 +108,21 @@ fdpool_dispatch(struct fdpool *p)
 	for (i = 0; i < n; i++)
 		if (source_of(&p->events[i]) == FDP_LISTENER)
 			on_listener(p, index_of(&p->events[i]));
-	fdp_settle(p);
+	settle(p, n_mail > 0);
 	return 0;
 }
 
 void
 fdp_settle(struct fdpool *p)
 {
-	fdp_pump(p);
-	drain_step(p);
-	fdp_listen_adjust(p);
-	attend_mail(p);
+	settle(p, false);
+}
+
+void
+fdp_await_mail(struct fdpool *p)
+{
+	p->awaits_mail = fdp_watch(p, p->mail_fd, FDP_MAIL, 0) == 0;
+	p->mail_at = p->awaits_mail ? FDP_NEVER : fdp_now() + MAIL_MS;
 }
 
 int
@@ -277,6 +284,15 @@ fdp_close_all(void *pool)
 	fdp_close(&p->epoll_fd);
 }
 
+static void
+settle(struct fdpool *p, bool has_read_mail)
+{
+	fdp_pump(p);
+	drain_step(p);
+	fdp_listen_adjust(p);
+	attend_mail(p, has_read_mail);
+}
+
 /* A worker that ended earlier in the same round may have left its place, or
  * have a successor in it: an event for either finds nothing to do. */
 static void
@@ -383,25 +399,39 @@ is_any_unreceived(const struct fdpool *p)
 
 /*
  * What workers say in the ordinary course is only how many slots are free
- * again.  As long as nobody waits for one, it may lie there until a client or
- * a heartbeat comes: the master is not woken for it.
+ * again.  When nobody waits for one, the master lets itself be woken for it now
+ * and then, not by each report: what has come is read whenever it is awake.
  */
 static void
-attend_mail(struct fdpool *p)
+attend_mail(struct fdpool *p, bool has_read)
 {
-	bool awaits = p->queue.len > 0 || p->draining;
-	unsigned i;
+	bool awaits = true;
 
-	for (i = 0; !awaits && i < p->n_places; i++)
-		awaits = p->places[i] != NULL &&
-			 p->places[i]->state != FDPOOL_READY;
+	if (!is_mail_urgent(p) && (has_read || !p->awaits_mail))
+		awaits = false;
 	if (awaits == p->awaits_mail)
 		return;
-	p->awaits_mail = awaits;
-	if (!awaits)
-		fdp_unwatch(p, p->mail_fd, FDP_MAIL);
-	else if (fdp_watch(p, p->mail_fd, FDP_MAIL, 0) != 0)
-		p->awaits_mail = false;
+	if (awaits) {
+		fdp_await_mail(p);
+		return;
+	}
+	fdp_unwatch(p, p->mail_fd, FDP_MAIL);
+	p->awaits_mail = false;
+	p->mail_at = fdp_now() + MAIL_MS;
+	fdp_wake_at(p, p->mail_at);
+}
+
+static bool
+is_mail_urgent(const struct fdpool *p)
+{
+	unsigned i;
+
+	if (p->queue.len > 0 || p->draining)
+		return true;
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL && p->places[i]->state != FDPOOL_READY)
+			return true;
+	return false;
 }
 
 static void

@@ -63,6 +63,7 @@ struct fdpool {
 	int epoll_fd;
 	int mail_fd; /* an epoll of the channels */
 	bool awaits_mail; /* mail_fd is in epoll_fd */
+	int64_t mail_at; /* when it is again; FDP_NEVER: it is */
 	int timer_fd;
 	int spare_fd; /* given up for a moment when the table is full */
 	struct fdpool_counts total;
@@ -104,6 +105,8 @@ void fdp_tell(struct fdpool *, enum fdpool_event_type,
 /* Gives what can be given, and puts right what follows from that.  Each call
  * from outside ends with it. */
 void fdp_settle(struct fdpool *);
+/* From now on the master is woken for what workers say. */
+void fdp_await_mail(struct fdpool *);
 /* Closes every descriptor of the pool; in a worker that stays this program. */
 void fdp_close_all(void *pool);
 

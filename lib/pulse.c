@@ -62,6 +62,8 @@ fdp_pulse(struct fdpool *p)
 	each_member(p, due);
 	if (now >= p->accept_at)
 		fdp_accept_resume(p);
+	if (now >= p->mail_at)
+		fdp_await_mail(p);
 	arm(p, next_due(p));
 }
 
@@ -190,6 +192,8 @@ next_due(const struct fdpool *p)
 		when = p->retry_at;
 	if (p->accept_at < when)
 		when = p->accept_at;
+	if (p->mail_at < when)
+		when = p->mail_at;
 	for (i = 0; i < p->n_places; i++)
 		if (p->places[i] != NULL && p->places[i]->due_at < when)
 			when = p->places[i]->due_at;
