@@ -266,7 +266,6 @@ ask_part(struct fetcher *f, struct stretch *s)
 static int
 reconnect(struct fetcher *f)
 {
-	struct stretch *s;
 	unsigned i;
 	int r;
 
@@ -279,10 +278,8 @@ reconnect(struct fetcher *f)
 		f->first = (f->first + 1) % CONN_AHEAD;
 		f->n--;
 	}
-	for (i = 0; i < f->n; i++) {
-		s = f->ring[(f->first + i) % CONN_AHEAD];
-		ask(f, s);
-	}
+	for (i = 0; i < f->n; i++)
+		ask(f, f->ring[(f->first + i) % CONN_AHEAD]);
 	if (f->n > 0)
 		answer_begin(f);
 	return 0;
@@ -420,6 +417,8 @@ on_end(struct fetcher *f, const struct arrival *a)
 		return 0;
 	}
 	if ((end.flags & TRAIN_F_DIGEST) == 0) {
+		part_drop(s->part);
+		s->part = NULL;
 		file_fail(f, s, "The server gave no digest for it");
 		return 0;
 	}
@@ -556,6 +555,10 @@ file_begin(struct fetcher *f, struct stretch *s)
 	r = file_open(f, s, e);
 	if (r == -EINTR)
 		return r;
+	if (r == -EBADMSG) {
+		file_wrong(f, s, s->offset);
+		return drain(f);
+	}
 	if (r != 0) {
 		r = file_local(f, s, r);
 		return r != 0 ? r : drain(f);
@@ -623,8 +626,7 @@ file_wrong(struct fetcher *f, struct stretch *s, uint64_t got)
 	atomic_fetch_add(&f->job->progress->bytes_due, got);
 	e->state = ENTRY_AGAIN;
 	advance(s);
-	if (job_add(f->job, i) != 0)
-		e->state = ENTRY_FAILED;
+	(void)job_add(f->job, i); /* without memory it is told in the end */
 }
 
 static void

@@ -312,8 +312,11 @@ on_end(struct getting *g, const struct arrival *a)
 		return proto(g, reason);
 	if (part_got(part) != g->head.size)
 		return file_wrong(g, "Less came than was announced");
-	if ((g->end.flags & TRAIN_F_DIGEST) == 0)
+	if ((g->end.flags & TRAIN_F_DIGEST) == 0) {
+		part_drop(part);
+		g->part = NULL;
 		return failed(g, "The server gave no digest for it");
+	}
 	g->part = NULL;
 	r = part_publish(part, &g->end, g->head.mode, PART_DURABLE);
 	if (r == -EBADMSG)
@@ -371,6 +374,8 @@ file_begin(struct getting *g)
 		r = -ENOSPC;
 	if (r == 0)
 		r = part_feed(g->part, g->ask->session->stop_fd);
+	if (r == -EBADMSG)
+		return file_wrong(g, "What an earlier run left changes");
 	if (r != 0)
 		return r == -EINTR ? r : failed(g, strerrordesc_np(-r));
 	g->is_receiving = true;

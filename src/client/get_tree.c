@@ -66,7 +66,8 @@ client_get_tree(const struct client_get *ask)
 	progress_end(&get->progress);
 	took_ms = progress_elapsed_ms(&get->progress) +
 		  (get->progress.begun_ms - began_ms);
-	if (verdict != CLIENT_STOPPED && tree_count(get->tree) > 0)
+	/* before it is known what is here there is nothing to sum up */
+	if (verdict != CLIENT_STOPPED && i > 1)
 		get_summary(get, took_ms);
 	if (verdict == CLIENT_STOPPED)
 		say("get: stopped; run the same command again to go on");

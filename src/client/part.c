@@ -140,7 +140,7 @@ part_feed(struct part *p, int stop_fd)
 			digest_add(p->digest, piece, (size_t)n);
 			p->fed += (uint64_t)n;
 		} else {
-			r = n < 0 ? (int)n : -EIO;
+			r = n < 0 ? (int)n : -EBADMSG;
 		}
 		if (stop_is_asked(stop_fd))
 			r = -EINTR;

@@ -43,7 +43,7 @@ bool part_is_for(const struct part *, uint64_t size, int64_t mtime_ns);
 
 /*
  * Hashes what an earlier run left, before the first part_write.
- * 0, -EINTR (the user wants an end), -EIO (it became shorter), -errno.
+ * 0, -EINTR (the user wants an end), -EBADMSG (it became shorter), -errno.
  */
 int part_feed(struct part *, int stop_fd);
 

@@ -333,7 +333,7 @@ test_cut(void **state)
 	p = open_part("f", 10);
 	assert_int_equal(part_got(p), 5);
 	put(temp, "h");
-	assert_int_equal(part_feed(p, -1), -EIO);
+	assert_int_equal(part_feed(p, -1), -EBADMSG);
 	part_drop(p);
 }
 
