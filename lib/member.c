@@ -141,8 +141,11 @@ fdp_member_left(struct fdpool *p, struct fdp_member *m)
 uint32_t
 fdp_member_received(const struct fdp_member *m)
 {
-	if (m->in_flight == 0 || m->chan_fd == -1 ||
-	    fdp_chan_is_unread(m->chan_fd))
+	if (m->in_flight == 0 || m->chan_fd == -1)
+		return 0;
+	/* When it was told to leave, the rest was taken back: what is unread
+	 * now is that word. */
+	if (m->state != FDPOOL_DRAINING && fdp_chan_is_unread(m->chan_fd))
 		return 0;
 	return m->in_flight;
 }

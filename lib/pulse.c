@@ -133,19 +133,13 @@ is_missed(const struct fdp_member *m)
 	return m->awaited && !m->heard && !may_block(m);
 }
 
-/*
- * A worker of one slot serves its client in blocking calls, and reports it
- * when it is done.  Something unread can only be that client: it gets no ping
- * behind one, and has no client in flight when it is told to drain.
- */
+/* A worker of one slot serves its client in blocking calls, and reports it
+ * when it is done.  Nothing is sent behind that client that could be taken for
+ * it: no ping goes to a worker that has one. */
 static bool
 may_block(const struct fdp_member *m)
 {
-	if (m->slots != 1)
-		return false;
-	return m->held > 0 ||
-	       (m->in_flight > 0 &&
-		   (m->state == FDPOOL_DRAINING || fdp_member_received(m) > 0));
+	return m->slots == 1 && (m->held > 0 || fdp_member_received(m) > 0);
 }
 
 static void

@@ -598,6 +598,8 @@ drain_beside_a_busy_one(void **state)
 	fdpool_drain(rig.pool);
 	UNTIL(&rig, rig.n_of[FDPOOL_EV_ENDED] == 2);
 	assert_int_equal(rig_in_state(&rig, FDPOOL_DRAINING), 1);
+	assert_int_equal(rig_counts(&rig).held, 1);
+	assert_int_equal(rig_counts(&rig).in_flight, 0);
 	assert_true(rig_pid_of(&rig, client) > 0);
 	rig_leave(client);
 	UNTIL(&rig, fdpool_is_drained(rig.pool));

@@ -430,6 +430,39 @@ blocking_and_busy(void **state)
 	rig_end(&rig);
 }
 
+/* Told to leave while it serves: it takes its time. */
+static void
+blocking_and_leaving(void **state)
+{
+	struct fdpool_options opt = {
+		.run = rig_blocking_worker,
+		.workers = 2,
+		.heartbeat_ms = 20,
+		.silent_ms = 100,
+	};
+	struct rig rig;
+	int clients[2], pids[2], i;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
+	for (i = 0; i < 2; i++) {
+		clients[i] = rig_client(&rig);
+		pids[i] = rig_pid_of(&rig, clients[i]);
+	}
+	assert_int_equal(fdpool_resize(rig.pool, 1), 0);
+	rig_turns_for(&rig, 500);
+	for (i = 0; i < 2; i++)
+		assert_int_equal(rig_pid_of(&rig, clients[i]), pids[i]);
+	assert_int_equal(rig.n_of[FDPOOL_EV_SILENT], 0);
+	for (i = 0; i < 2; i++)
+		rig_leave(clients[i]);
+	UNTIL(&rig, fdpool_workers(rig.pool) == 1);
+	assert_int_equal(rig.n_of[FDPOOL_EV_KILLED], 0);
+	assert_int_equal(rig.last[FDPOOL_EV_ENDED].value, 0);
+	rig_end(&rig);
+}
+
 /* A master that was itself stopped holds nothing against its workers. */
 static void
 a_late_master_blames_nobody(void **state)
@@ -924,6 +957,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(stopped_too_long),
 		cmocka_unit_test(busy_for_ever),
 		cmocka_unit_test(blocking_and_busy),
+		cmocka_unit_test(blocking_and_leaving),
 		cmocka_unit_test(a_late_master_blames_nobody),
 		cmocka_unit_test(all_stopped),
 		cmocka_unit_test(never_ready),
