@@ -9,6 +9,9 @@
 
 #define LINE_MAX_BYTES 1024
 
+static void client_line(struct conn *, void (*put)(const char *, ...),
+    const char *fmt, va_list) __attribute__((format(printf, 3, 0)));
+
 bool
 client_log_may(struct client_log *l, const unsigned char addr[16],
     uint64_t second, uint32_t *dropped)
