@@ -217,7 +217,7 @@ fdpool_worker_close(struct fdpool_worker *w)
 static int
 hear_hello(struct fdpool_worker *w)
 {
-	struct ctl_hello hello;
+	struct ctl_hello hello = { .type = CTL_NONE };
 	struct iovec iov = { .iov_base = &hello, .iov_len = sizeof(hello) };
 	struct msghdr head = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
