@@ -2,7 +2,6 @@
 changes, no wrong file gets its name, and the client ends with a message."""
 
 import concurrent.futures
-import hashlib
 import os
 import re
 import socket
@@ -14,8 +13,8 @@ import pytest
 from netpan_harness import netpan, tree_state
 from train_client import (DATA, DIGEST, END, ERROR, FILE, FOLDER, GET, HEAD,
                           HEADS_ONLY, HELLO, SUM, TREE, frame)
-from train_server import (MTIME, Drop, Entry, RawServer, TrainServer, put_data,
-                          put_end, put_error, put_head, put_sum)
+from train_server import (MTIME, Drop, Entry, RawServer, TrainServer, part_name,
+                          put_data, put_end, put_error, put_head, put_sum)
 
 SECRET = b"not yours"
 
@@ -239,6 +238,13 @@ def test_a_big_file_that_was_not_listed_is_not_waited_for(site):
     assert site.names() == ["a", "b"]
 
 
+def test_more_than_announced_of_what_was_not_asked_for(site):
+    raw = put_head((b"aa",), size=2) + put_data(b"evil")
+    with Slipping(("a", b"A"), ("b", b"B"), slip=[((b"b",), raw)]) as server:
+        says(site.get(server, "", "-j", "1"), 1, "breaks the protocol")
+    assert site.names() in (["a"], [])
+
+
 @pytest.mark.parametrize("raw", [
     put_head((b"zz",), size=4) + put_data(b"evil") + put_end(b"evil"),
     put_head((b"a",), size=1) + put_data(b"A") + put_end(b"A"),
@@ -345,17 +351,24 @@ def test_a_file_in_place_of_a_folder_and_the_reverse(site):
     assert (site.target / "a").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("is_tree", [False, True])
+def test_a_folder_that_appears_in_place_of_a_file(site, is_tree):
+    class Evil(TrainServer):
+        def end(self, request, entry):
+            (site.target / "f").mkdir(exist_ok=True)
+            return super().end(request, entry)
+
+    with Evil(("e", b"E"), ("f", b"F")) as server:
+        done = site.get(server) if is_tree else site.get_file(server)
+    says(done, 1, "get /f: A folder is in its place here")
+    assert (site.target / "f").is_dir()
+
+
 def test_a_folder_in_place_of_a_file(site):
     (site.target / "f").mkdir(parents=True)
     with TrainServer(("f", b"F")) as server:
         says(site.get_file(server), 1, "folder is in its place")
     assert site.names() == ["f"]
-
-
-def part_name(name, size, mtime_ns=MTIME):
-    """As the client makes it, so that tests can lie in wait there."""
-    key = struct.pack("<Qq", size, mtime_ns) + name.encode()
-    return f".netpan-{hashlib.sha256(key).hexdigest()[:16]}.part"
 
 
 PLANTED = {
@@ -791,6 +804,26 @@ def silent(where):
     return server
 
 
+class Gone(TrainServer):
+    """Lists, and is never seen again."""
+
+    def answer_tree(self, request):
+        if not request.flags & HEADS_ONLY:
+            self.listener.shutdown(socket.SHUT_RDWR)
+            raise Drop
+        yield from super().answer_tree(request)
+
+
+class BusyLater(TrainServer):
+    """Lists, then is always busy."""
+
+    def answer_tree(self, request):
+        if not request.flags & HEADS_ONLY:
+            yield put_error(10)
+            return
+        yield from super().answer_tree(request)
+
+
 # (server, words, path, exit status, what is said).  Each takes its time, so
 # they run beside each other.
 GOING_NOWHERE = [
@@ -813,6 +846,8 @@ GOING_NOWHERE = [
     (lambda: Breaking(*((f"{i}", b"X") for i in range(50))),
      ("get", "-r", "-o", "."), "", 3, "again and again"),
     *((lambda: Busy(("f", b"F")), words, "f", 3, "busy") for words in WORDS),
+    (lambda: BusyLater(("a", b"A"), ("b", b"B")), ("get", "-r", "-o", "."), "",
+     3, "busy"),
 ]
 
 
@@ -933,6 +968,21 @@ def test_a_busy_server_is_asked_again(site, code, scope, words):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_server_that_goes_away(site):
+    with Gone(("a", b"A"), ("b", b"B")) as server:
+        says(site.get(server), 3, "refused", "run the same command again")
+    assert site.names() == []
+
+
+def test_a_whole_listing_with_more_to_come(site):
+    class Evil(TrainServer):
+        def sum(self, request, sent, more):
+            return put_sum(len(sent), more=True)
+
+    with Evil(("a", b"A")) as server:
+        says(site.get(server), 1, "breaks the protocol")
+
+
 @pytest.mark.parametrize("code", [3, 4, 6, 9])
 def test_an_entry_that_cannot_be_read(site, code):
     class Failing(TrainServer):
@@ -953,15 +1003,16 @@ def test_entries_that_vanish(site):
         def answer_tree(self, request):
             if not request.flags & HEADS_ONLY:
                 self.entries = [e for e in self.entries
-                                if e.path not in ((b"b",), (b"d", b"x"))]
+                                if e.path not in ((b"b",), (b"d", b"x"),
+                                                  (b"f",), (b"g",))]
             yield from super().answer_tree(request)
 
     with Vanishing(("a", b"A"), ("b", b"B"), "d/", ("d/x", b"X"),
-                   ("e", b"E")) as server:
+                   ("e", b"E"), ("f", b"F"), "g/") as server:
         done = site.get(server)
     says(done, 1, "get /b: It is no longer there",
-         "get /d/x: It is no longer there")
-    assert site.names() == ["a", "d", "e"]
+         "get /d/x: It is no longer there", "get /f: It is no longer there")
+    assert site.names() == ["a", "d", "e", "g"]
 
 
 def test_a_root_that_vanishes(site):
@@ -1056,5 +1107,9 @@ def test_a_disk_that_gets_full(site, tmp_path):
         for name, data in files:
             if (small / "t" / name).exists():
                 assert (small / "t" / name).read_bytes() == data
+        with TrainServer(("f", bytes(1_500_000))) as server:
+            done = netpan("get", "-o", small / "f", server.url("f"))
+        says(done, 1, "No space left")
+        assert not (small / "f").exists()
     finally:
         os.system(f"umount '{small}'")

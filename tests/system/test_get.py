@@ -19,7 +19,8 @@ from netpan_harness import (NETPAN, REPO, Netpand, is_sanitized, make_file,
                             make_tree, netpan, netpan_running, random_bytes,
                             sha256, tree_state, wait_for)
 from train_client import GET, HEADS_ONLY, TREE
-from train_server import MTIME, Drop, Entry, TrainServer, put_data
+from train_server import (MTIME, Drop, Entry, TrainServer, part_name,
+                          put_data)
 
 # ---- files ----
 
@@ -202,39 +203,82 @@ def test_many_files_over_many_connections(tmp_path):
             assert tree_state(tmp_path / jobs) == tree_state(served)
 
 
-def test_a_folder_that_its_owner_may_not_write_in(tmp_path):
-    """It is opened for as long as that takes; as a user who is not root."""
+class Somebody:
+    """A user who is not root, with a home and a netpan of their own."""
+
+    def __init__(self, place):
+        self.home = place / "home"
+        self.home.mkdir()
+        os.chown(self.home, 12345, 12345)
+        self.netpan = shutil.copy(NETPAN, place / "netpan")
+
+    def get(self, *words):
+        return subprocess.run(
+            [self.netpan, "get", *words], cwd=self.home, user=12345,
+            group=12345, extra_groups=[], stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def somebody():
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
     place = Path(tempfile.mkdtemp(prefix="netpan-"))
-    try:
-        place.chmod(0o755)
-        shutil.copy(NETPAN, place / "netpan")
-        (place / "home").mkdir()
-        os.chown(place / "home", 12345, 12345)
+    place.chmod(0o755)
+    yield Somebody(place)
+    shutil.rmtree(place)
 
-        def get(server):
-            subprocess.run([place / "netpan", "get", "-r", "-q", "-o", "copy",
-                            server.url()], cwd=place / "home", user=12345,
-                           group=12345, extra_groups=[], check=True,
-                           stdin=subprocess.DEVNULL, timeout=60)
 
-        spec = [Entry("d", mode=0o555), Entry("d/a", b"A", mode=0o444),
-                Entry("d/e", mode=0o500)]
-        with TrainServer(*spec) as server:
-            get(server)
-        spec += [Entry("d/b", b"B", mode=0o444), Entry("d/e/f", b"F")]
-        spec[1].data = b"AA"
-        with TrainServer(*spec) as server:
-            get(server)
-        copy = place / "home" / "copy"
-        assert (copy / "d" / "a").read_bytes() == b"AA"
-        assert (copy / "d" / "b").read_bytes() == b"B"
-        assert (copy / "d" / "e" / "f").read_bytes() == b"F"
-        assert stat.S_IMODE((copy / "d").stat().st_mode) == 0o555
-        assert stat.S_IMODE((copy / "d" / "e").stat().st_mode) == 0o500
-    finally:
-        shutil.rmtree(place)
+def test_a_folder_that_its_owner_may_not_write_in(somebody):
+    """It is opened for as long as that takes."""
+    def get(server):
+        done = somebody.get("-r", "-q", "-o", "copy", server.url())
+        assert (done.returncode, done.stderr) == (0, "")
+
+    spec = [Entry("d", mode=0o555), Entry("d/a", b"A", mode=0o444),
+            Entry("d/e", mode=0o500)]
+    with TrainServer(*spec) as server:
+        get(server)
+    spec += [Entry("d/b", b"B", mode=0o444), Entry("d/e/f", b"F")]
+    spec[1].data = b"AA"
+    with TrainServer(*spec) as server:
+        get(server)
+    copy = somebody.home / "copy"
+    assert (copy / "d" / "a").read_bytes() == b"AA"
+    assert (copy / "d" / "b").read_bytes() == b"B"
+    assert (copy / "d" / "e" / "f").read_bytes() == b"F"
+    assert stat.S_IMODE((copy / "d").stat().st_mode) == 0o555
+    assert stat.S_IMODE((copy / "d" / "e").stat().st_mode) == 0o500
+
+
+def test_a_part_that_already_has_its_last_mode(somebody):
+    """A run that was killed just before the rename left it read-only."""
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        server.stops = False
+        server.find("d/big").mode = 0o444
+        name = part_name("big", len(BIG))
+        part = somebody.home / name
+        part.write_bytes(BIG)
+        part.chmod(0o400)
+        os.chown(part, 12345, 12345)
+        done = somebody.get("-q", server.url("d/big"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert [r.offset for r in server.asked(GET)] == [0, len(BIG)]
+    assert os.listdir(somebody.home) == ["big"]
+    assert stat.S_IMODE((somebody.home / "big").stat().st_mode) == 0o444
+
+
+def test_a_folder_that_is_another_users(somebody):
+    (somebody.home / "theirs").mkdir()
+    with TrainServer("d/", ("d/f", b"F"), ("e", b"E")) as server:
+        done = somebody.get("-r", "-o", "theirs", server.url())
+        assert done.returncode == 1
+        assert "get /d: Permission denied\n" in done.stderr
+        assert "get /e: Permission denied\n" in done.stderr
+        done = somebody.get("-o", "theirs/f", server.url("d/f"))
+        assert done.returncode == 1
+        assert done.stderr == "netpan: get /d/f: Permission denied\n"
+    assert os.listdir(somebody.home / "theirs") == []
 
 
 # ---- going on ----

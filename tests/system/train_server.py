@@ -321,6 +321,12 @@ def read_exactly(sock, size):
     return got
 
 
+def part_name(name, size, mtime_ns=MTIME):
+    """As the client makes it, so that tests can lie in wait there."""
+    key = struct.pack("<Qq", size, mtime_ns) + name.encode()
+    return f".netpan-{hashlib.sha256(key).hexdigest()[:16]}.part"
+
+
 class RawServer(TrainServer):
     """Sends these bytes to whoever connects, then closes."""
 
