@@ -226,6 +226,7 @@ class Sanitizers:
 # ---- the server ----
 
 LISTENING = re.compile(r"listening on (\S+):(\d+)")
+READY = re.compile(r"netpand: worker \d+ ready, ")
 
 
 class Netpand:
@@ -234,6 +235,8 @@ class Netpand:
         with Netpand(tree, workers=2) as server:
             netpan("get", server.url("a/b"), ...)
 
+    Entering it waits until it listens and its workers are ready (wait=False:
+    for nothing), so that a test may at once do something to a worker.
     Leaving the block stops it with SIGTERM and asserts that it ends with 0,
     leaves no worker behind and has no sanitizer report; unless the test ended
     it itself with stop() or kill().
@@ -251,6 +254,7 @@ class Netpand:
         self.limits = limits or {}  # {resource.RLIMIT_NOFILE: (soft, hard)}
         self.process = None
         self.expected = len(listen) + (1 if push else 0)
+        self.expected_workers = workers or 1
         self.env = {**self.sanitizers.env(), **(env or {})}
         self.cwd = cwd
         self.wait = wait
@@ -298,13 +302,14 @@ class Netpand:
                 env=self.env, cwd=self.cwd,
                 preexec_fn=set_limits if self.limits else None)
         if self.wait:
-            wait_for(self._is_listening, "netpand listens")
+            wait_for(self._is_up, "netpand listens and its workers are ready")
 
-    def _is_listening(self):
+    def _is_up(self):
         if self.process.poll() is not None:
             raise AssertionError(
                 f"netpand ended with {self.process.returncode}:\n{self.log()}")
-        return len(self.addresses) >= self.expected
+        return (len(self.addresses) >= self.expected
+                and len(READY.findall(self.log())) >= self.expected_workers)
 
     @property
     def pid(self):
