@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +34,6 @@
 struct load {
 	unsigned port;
 	struct payload payload;
-	const unsigned char *file; /* mapped, NULL when it is empty */
 	uint64_t stream_size;
 	unsigned connections;
 	atomic_uint started;
@@ -114,7 +112,6 @@ main(int argc, char **argv)
 static int
 load_init(struct load *load, char **argv)
 {
-	void *map;
 	int error;
 
 	memset(load, 0, sizeof(*load));
@@ -122,20 +119,13 @@ load_init(struct load *load, char **argv)
 	load->connections = (unsigned)atoi(argv[3]);
 	if (load->connections == 0)
 		return -EINVAL;
-	error = payload_open(&load->payload, argv[2]);
+	error = payload_open(&load->payload, argv[2], 1);
 	if (error != 0)
 		return error;
 	load->stream_size = payload_stream_size(&load->payload);
 	load->latency_us = calloc(load->connections, sizeof(*load->latency_us));
 	if (load->latency_us == NULL)
 		return -ENOMEM;
-	if (load->payload.size == 0)
-		return 0;
-	map = mmap(NULL, load->payload.size, PROT_READ, MAP_SHARED,
-	    load->payload.fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	load->file = map;
 	return 0;
 }
 
@@ -342,7 +332,7 @@ byte_at(const struct load *load, uint64_t pos)
 		len = PAYLOAD_FRAME;
 	if (within < 4)
 		return (unsigned char)(len >> (8 * within));
-	return load->file[frame * PAYLOAD_FRAME + within - 4];
+	return p->file[frame * PAYLOAD_FRAME + within - 4];
 }
 
 /* Says "held" when all are connected. */

@@ -7,11 +7,12 @@
 
 struct model_options {
 	const struct payload *payload;
-	int listen_fd; /* blocking but for the pools */
+	int listen_fd; /* blocking for fork and thread */
 	unsigned workers; /* of a pool */
 };
 
 /* These return only when they fail: -errno. */
+int model_bare(const struct model_options *);
 int model_fork(const struct model_options *);
 int model_thread(const struct model_options *);
 int model_blocking(const struct model_options *);

@@ -4,17 +4,19 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define QUEUE_MAX 4096
 #define EVENT_SLOTS 4096
 #define EVENT_BATCH 64
 
 /* One client of an event worker that could not be sent all at once. */
 struct held {
 	int fd;
-	struct sending sending;
+	uint64_t pos;
 };
 
 struct event_worker {
@@ -26,8 +28,7 @@ struct event_worker {
 	unsigned n_spare;
 };
 
-static int pool_run(
-    const struct model_options *, int (*run)(int, void *), unsigned queue_max);
+static int pool_run(const struct model_options *, int (*run)(int, void *));
 static int blocking_run(int chan_fd, void *arg);
 static int event_run(int chan_fd, void *arg);
 
@@ -41,22 +42,21 @@ static void event_end(struct event_worker *, unsigned place);
 int
 model_blocking(const struct model_options *o)
 {
-	return pool_run(o, blocking_run, 4096);
+	return pool_run(o, blocking_run);
 }
 
 int
 model_event(const struct model_options *o)
 {
-	return pool_run(o, event_run, 4096);
+	return pool_run(o, event_run);
 }
 
 static int
-pool_run(
-    const struct model_options *o, int (*run)(int, void *), unsigned queue_max)
+pool_run(const struct model_options *o, int (*run)(int, void *))
 {
 	struct fdpool_options opt = {
 		.workers = o->workers,
-		.queue_max = queue_max,
+		.queue_max = QUEUE_MAX,
 		.run = run,
 		.run_arg = (void *)(uintptr_t)o->payload,
 	};
@@ -169,9 +169,8 @@ event_start(struct event_worker *w, int conn_fd)
 		.data.u32 = place };
 
 	h->fd = conn_fd;
-	h->sending.off = 0;
-	h->sending.len = h->sending.at = 0;
-	if (payload_send(w->payload, &h->sending, conn_fd) != 0)
+	h->pos = 0;
+	if (payload_send(w->payload, &h->pos, conn_fd) != 0)
 		event_end(w, place);
 	else if (epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, conn_fd, &ev) == -1)
 		return -errno;
@@ -183,7 +182,7 @@ event_go_on(struct event_worker *w, unsigned place)
 {
 	struct held *h = &w->held[place];
 
-	if (payload_send(w->payload, &h->sending, h->fd) != 0)
+	if (payload_send(w->payload, &h->pos, h->fd) != 0)
 		event_end(w, place);
 }
 

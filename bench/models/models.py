@@ -17,22 +17,28 @@ import models_plot  # noqa: E402
 import models_table  # noqa: E402
 
 CONGESTION = "cubic"
-MODELS = ["fork", "thread", "blocking", "event"]
+MODELS = ["bare", "fork", "thread", "blocking", "event"]
 WORKERS = {"blocking": 2, "event": 2}
+LOAD_THREADS = 2
+GATHERED = 500  # frames in one call
 
-# payload: its size, and how many connections a round has at each number of
-# clients at once, so that a round lasts about a second
+# payload: its size, frames in one call, and how many connections a round has
+# at each number of clients at once, so that a round lasts about a second
 PAYLOADS = {
-    "11 bytes": (11, {1: 6000, 8: 20000, 64: 20000, 512: 20000}),
-    "64 KiB": (64 << 10, {1: 2000, 8: 6000, 64: 6000, 512: 6000}),
-    "64 MiB": (64 << 20, {1: 8, 8: 16, 64: 64, 512: 512}),
+    "11 bytes": (11, GATHERED, {1: 6000, 8: 20000, 64: 20000, 512: 20000}),
+    "64 KiB": (64 << 10, GATHERED, {1: 4000, 8: 10000, 64: 10000, 512: 10000}),
+    "64 KiB, a call for each frame": (64 << 10, 1, {64: 4000}),
+    "64 MiB": (64 << 20, GATHERED, {1: 8, 8: 32, 64: 64, 512: 512}),
+    "64 MiB, a call for each frame": (64 << 20, 1, {8: 16}),
 }
 QUICK = {
-    "11 bytes": (11, {1: 3000, 64: 10000}),
-    "64 KiB": (64 << 10, {1: 1000, 64: 3000}),
-    "64 MiB": (64 << 20, {8: 8}),
+    "11 bytes": (11, GATHERED, {1: 3000, 64: 10000}),
+    "64 KiB": (64 << 10, GATHERED, {64: 5000}),
+    "64 KiB, a call for each frame": (64 << 10, 1, {64: 2000}),
+    "64 MiB": (64 << 20, GATHERED, {8: 16}),
 }
 HELD = [1, 64, 512]
+HOLDING = [model for model in MODELS if model != "bare"]
 
 
 def main():
@@ -40,8 +46,8 @@ def main():
     began = time.time()
     payloads = QUICK if args.quick else PAYLOADS
     with tempfile.TemporaryDirectory(prefix="netpan-bench-") as folder:
-        rounds = [cell for name, (size, counts) in payloads.items()
-                  for cell in payload_rounds(args, folder, name, size, counts)]
+        rounds = [cell for name, how in payloads.items()
+                  for cell in payload_rounds(args, folder, name, *how)]
         memory = held_memory(args, folder)
     result = {
         "date": time.strftime("%Y-%m-%d", time.gmtime(began)),
@@ -49,6 +55,7 @@ def main():
         "command": "bench/run models" + (" --quick" if args.quick else ""),
         "rounds": args.rounds,
         "workers": WORKERS,
+        "load_threads": LOAD_THREADS,
         "cells": rounds,
         "memory": memory,
     }
@@ -67,17 +74,17 @@ def arguments():
     return args
 
 
-def payload_rounds(args, folder, name, size, counts):
+def payload_rounds(args, folder, name, size, frames, counts):
     """For each number of clients a cell of medians for each model."""
     path = os.path.join(folder, "file-%d" % size)
     measure.write_file(path, size)
-    servers = {model: start(args, model, path) for model in MODELS}
+    servers = {model: start(args, model, path, frames) for model in MODELS}
     try:
         for at_once, connections in counts.items():
             samples = {model: [] for model in MODELS}
             for n in range(args.rounds + 1):
                 # no model always follows the same one
-                for model in MODELS[n % 4:] + MODELS[:n % 4]:
+                for model in turned(MODELS, n):
                     sample = undisturbed(
                         args, servers[model], path, connections, at_once)
                     if n > 0:  # the first one warms up
@@ -88,9 +95,14 @@ def payload_rounds(args, folder, name, size, counts):
             server.stop()
 
 
-def start(args, model, path):
+def turned(names, n):
+    n %= len(names)
+    return names[n:] + names[:n]
+
+
+def start(args, model, path, frames):
     command = [os.path.join(args.build, "bench", "bench-server"), model, path,
-               CONGESTION, str(WORKERS.get(model, 0))]
+               str(frames), CONGESTION, str(WORKERS.get(model, 0))]
     return measure.Server(command)
 
 
@@ -98,7 +110,8 @@ def undisturbed(args, server, path, connections, at_once):
     """A sample while nobody else works here; the best of a few tries."""
     tries = []
     for _ in range(1 if args.quick else 4):
-        measure.wait_for_quiet(5.0 if args.quick else 60.0)
+        if not args.quick:
+            measure.wait_for_quiet()
         tries.append(sample(args, server, path, connections, at_once))
         if tries[-1]["others"] < 0.1:
             break
@@ -107,7 +120,8 @@ def undisturbed(args, server, path, connections, at_once):
 
 def sample(args, server, path, connections, at_once):
     command = [os.path.join(args.build, "bench", "bench-load"),
-               str(server.port), path, str(connections), str(at_once), "1"]
+               str(server.port), path, str(connections), str(at_once),
+               str(LOAD_THREADS)]
     others = measure.Others()
     client_before = measure.ended_children_seconds()
     before = server.cpu_seconds()
@@ -149,8 +163,8 @@ def held_memory(args, folder):
     rows = []
     for at_once in HELD:
         row = {"at_once": at_once, "pss_kib": {}, "processes": {}}
-        for model in MODELS:
-            with start(args, model, path) as server:
+        for model in HOLDING:
+            with start(args, model, path, GATHERED) as server:
                 settled_pss(server)
                 pss, processes = held_pss(args, server, at_once)
             row["pss_kib"][model] = pss

@@ -3,8 +3,9 @@
 from models_table import NAMES
 
 WIDTH, PANEL_HEIGHT, TOP = 920, 236, 84
-LEFT, RIGHT, BAR = 64, 24, 40
+LEFT, RIGHT, BAR = 64, 24, 36
 COLOURS = {
+    "bare": "#e6ebf0",
     "fork": "#b9c4d0",
     "thread": "#7c8da1",
     "blocking": "#d9902f",
@@ -81,7 +82,7 @@ def panel(result, payload, y):
     step = (WIDTH - LEFT - RIGHT) / len(cells)
     parts = [text(LEFT - 40, y + 22, "title", payload)]
     for i, c in enumerate(cells):
-        x = LEFT + i * step + (step - 4 * BAR) / 2 - 20
+        x = LEFT + i * step + (step - len(COLOURS) * BAR) / 2 - 20
         for model, v in c["models"].items():
             height = max(1.0, room * v["cpu_us"] / most)
             parts.append(
@@ -93,7 +94,7 @@ def panel(result, payload, y):
             x += BAR
         words = "%d client%s at once" % (
             c["at_once"], "" if c["at_once"] == 1 else "s")
-        parts.append(text(x - 2 * BAR - 3, base + 19, "small middle", words))
+        parts.append(text(x - len(COLOURS) * BAR / 2 - 3, base + 19, "small middle", words))
     parts.append('  <path d="M%d %.1fH%d" class="axis"/>'
                  % (LEFT - 40, base, WIDTH - RIGHT))
     return "\n".join(parts)

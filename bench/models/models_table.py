@@ -1,6 +1,7 @@
 """The measurement of the models as Markdown."""
 
 NAMES = {
+    "bare": "one process, nothing handed over",
     "fork": "fork per client",
     "thread": "thread per client",
     "blocking": "pool, blocking children",
@@ -33,11 +34,11 @@ def markdown(result):
 
 def about(result):
     return ("%s, %s. `%s`, median of %d rounds, all servers in turn in each; "
-            "%d blocking children, %d event workers; %s for every "
-            "connection.\n" % (
+            "%d blocking children, %d event workers, a load of %d threads; "
+            "cubic on every listener.\n" % (
                 result["machine"], result["date"], result["command"],
                 result["rounds"], result["workers"]["blocking"],
-                result["workers"]["event"], "cubic"))
+                result["workers"]["event"], result["load_threads"]))
 
 
 def find(result, payload, at_once):

@@ -4,31 +4,43 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#define PIECES_MAX (2 * PAYLOAD_FRAMES_MAX + 1)
+
+static int map_file(struct payload *, const char *path);
 static void put_le(unsigned char *, uint64_t value, size_t len);
-static int sending_fill(const struct payload *, struct sending *);
+static size_t
+gather(const struct payload *, uint64_t pos, struct iovec *, bool *is_last);
+static size_t add_piece(
+    struct iovec *, size_t n, const unsigned char *, size_t len, size_t *skip);
 
 int
-payload_open(struct payload *p, const char *path)
+payload_open(struct payload *p, const char *path, unsigned frames_a_call)
 {
 	const char *slash = strrchr(path, '/');
 	const char *name = slash == NULL ? path : slash + 1;
 	size_t name_len = strlen(name);
-	struct stat st;
+	int error;
 
-	if (name_len == 0 || name_len > PAYLOAD_NAME_MAX)
+	memset(p, 0, sizeof(*p));
+	if (name_len == 0 || name_len > PAYLOAD_NAME_MAX || frames_a_call < 1 ||
+	    frames_a_call > PAYLOAD_FRAMES_MAX)
 		return -EINVAL;
-	p->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (p->fd == -1 || fstat(p->fd, &st) == -1)
-		return -errno;
-	p->size = (uint64_t)st.st_size;
+	error = map_file(p, path);
+	if (error != 0)
+		return error;
+	p->frames_a_call = frames_a_call;
 	put_le(p->head, name_len, 4);
 	memcpy(p->head + 4, name, name_len);
 	put_le(p->head + 4 + name_len, p->size, 8);
 	p->head_len = 4 + name_len + 8;
+	put_le(p->full, PAYLOAD_FRAME, 4);
+	put_le(p->last, p->size % PAYLOAD_FRAME, 4);
 	return 0;
 }
 
@@ -41,39 +53,62 @@ payload_stream_size(const struct payload *p)
 }
 
 int
-payload_send(const struct payload *p, struct sending *s, int conn_fd)
+payload_send(const struct payload *p, uint64_t *pos, int conn_fd)
 {
+	uint64_t end = payload_stream_size(p);
+	struct iovec pieces[PIECES_MAX];
+	struct msghdr msg = { .msg_iov = pieces };
+	bool is_last;
 	ssize_t n;
-	int error;
 
-	for (;;) {
-		if (s->at == s->len) {
-			if (s->len > 0 && s->off == p->size)
-				return 1;
-			error = sending_fill(p, s);
-			if (error != 0)
-				return error;
-		}
-		n = send(conn_fd, s->buf + s->at, s->len - s->at, MSG_NOSIGNAL);
+	while (*pos < end) {
+		msg.msg_iovlen = gather(p, *pos, pieces, &is_last);
+		/* The last bytes wait for the close, whose FIN then needs no
+		 * packet of its own. */
+		n = sendmsg(
+		    conn_fd, &msg, MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
 		if (n >= 0)
-			s->at += (size_t)n;
+			*pos += (uint64_t)n;
 		else if (errno == EAGAIN)
 			return 0;
 		else if (errno != EINTR)
 			return -errno;
 	}
+	return 1;
 }
 
 void
 payload_serve(const struct payload *p, int conn_fd)
 {
-	struct sending s;
+	uint64_t pos = 0;
 
-	/* not the whole of it: buf is written before it is read */
-	s.off = 0;
-	s.len = s.at = 0;
-	(void)payload_send(p, &s, conn_fd);
+	(void)payload_send(p, &pos, conn_fd);
 	close(conn_fd);
+}
+
+static int
+map_file(struct payload *p, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *map = NULL;
+	int error = 0;
+
+	if (fd == -1)
+		return -errno;
+	if (fstat(fd, &st) == -1)
+		error = -errno;
+	else if (st.st_size > 0)
+		map = mmap(NULL, (size_t)st.st_size, PROT_READ,
+		    MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (map == MAP_FAILED)
+		error = -errno;
+	close(fd);
+	if (error != 0)
+		return error;
+	p->file = map;
+	p->size = (uint64_t)st.st_size;
+	return 0;
 }
 
 static void
@@ -83,26 +118,46 @@ put_le(unsigned char *p, uint64_t value, size_t len)
 		p[i] = (unsigned char)(value >> (8 * i));
 }
 
-/* The next frame, and before the first one the head. */
-static int
-sending_fill(const struct payload *p, struct sending *s)
+/* The pieces of the next call: so many frames, and before the first one the
+ * head. */
+static size_t
+gather(
+    const struct payload *p, uint64_t pos, struct iovec *pieces, bool *is_last)
 {
-	size_t at = 0;
-	ssize_t n;
+	uint64_t body = pos < p->head_len ? 0 : pos - p->head_len;
+	uint64_t off = body / (4 + PAYLOAD_FRAME) * PAYLOAD_FRAME;
+	size_t skip, n = 0, len;
+	const unsigned char *head;
+	unsigned frames = p->frames_a_call;
 
-	if (s->len == 0) {
-		memcpy(s->buf, p->head, p->head_len);
-		at = p->head_len;
+	skip = pos < p->head_len ? (size_t)pos
+				 : (size_t)(body % (4 + PAYLOAD_FRAME));
+	if (pos < p->head_len)
+		n = add_piece(pieces, n, p->head, p->head_len, &skip);
+	for (; frames-- > 0 && off < p->size; off += len) {
+		head = p->size - off < PAYLOAD_FRAME ? p->last : p->full;
+		len = p->size - off < PAYLOAD_FRAME ? (size_t)(p->size - off)
+						    : PAYLOAD_FRAME;
+		n = add_piece(pieces, n, head, 4, &skip);
+		n = add_piece(pieces, n, p->file + off, len, &skip);
 	}
-	if (s->off < p->size) {
-		n = pread(p->fd, s->buf + at + 4, PAYLOAD_FRAME, (off_t)s->off);
-		if (n <= 0)
-			return n == 0 ? -EIO : -errno;
-		put_le(s->buf + at, (uint64_t)n, 4);
-		s->off += (uint64_t)n;
-		at += 4 + (size_t)n;
+	*is_last = off == p->size;
+	return n;
+}
+
+/* What is left of it after *skip bytes, which have been sent already. */
+static size_t
+add_piece(struct iovec *pieces, size_t n, const unsigned char *p, size_t len,
+    size_t *skip)
+{
+	if (*skip >= len) {
+		*skip -= len;
+		return n;
 	}
-	s->len = at;
-	s->at = 0;
-	return 0;
+	pieces[n] = (struct iovec){
+		.iov_base = (void *)(uintptr_t)(p + *skip),
+		.iov_len = len - *skip,
+	};
+	*skip = 0;
+	return n + 1;
 }

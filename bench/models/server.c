@@ -1,6 +1,7 @@
 /*
- * bench-server MODEL FILE CONGESTION [WORKERS]: sends FILE to whoever connects
- * to 127.0.0.1, in the way of MODEL.  Prints the port it listens on.
+ * bench-server MODEL FILE FRAMES CONGESTION [WORKERS]: sends FILE to whoever
+ * connects to 127.0.0.1, in the way of MODEL and FRAMES with each call.
+ * Prints the port it listens on.
  */
 #include "loopback.h"
 #include "model.h"
@@ -19,6 +20,7 @@ struct model {
 };
 
 static const struct model models[] = {
+	{ "bare", model_bare, SOCK_NONBLOCK },
 	{ "fork", model_fork, 0 },
 	{ "thread", model_thread, 0 },
 	{ "blocking", model_blocking, SOCK_NONBLOCK },
@@ -55,23 +57,24 @@ main(int argc, char **argv)
 	struct payload payload;
 	int error;
 
-	if (argc < 4 || argc > 5 || (model = find_model(argv[1])) == NULL) {
+	if (argc < 5 || argc > 6 || (model = find_model(argv[1])) == NULL) {
 		fprintf(stderr,
-		    "usage: bench-server fork|thread|blocking|event FILE"
-		    " CONGESTION [WORKERS]\n");
+		    "usage: bench-server bare|fork|thread|blocking|event FILE"
+		    " FRAMES CONGESTION [WORKERS]\n");
 		return 2;
 	}
-	error = payload_open(&payload, argv[2]);
+	error = payload_open(
+	    &payload, argv[2], (unsigned)strtoul(argv[3], NULL, 10));
 	if (error != 0) {
 		fprintf(stderr, "%s: %s\n", argv[2], strerror(-error));
 		return 1;
 	}
 	o.payload = &payload;
-	if (argc == 5)
-		o.workers = (unsigned)strtoul(argv[4], NULL, 10);
+	if (argc == 6)
+		o.workers = (unsigned)strtoul(argv[5], NULL, 10);
 	/* It must not outlive the program that measures it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	error = serve(model, &o, argv[3]);
+	error = serve(model, &o, argv[4]);
 	fprintf(stderr, "%s: %s\n", model->name, strerror(-error));
 	return 1;
 }
