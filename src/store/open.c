@@ -53,8 +53,10 @@ open_once(int dir_fd, const char *path, int flags, enum store_how how)
 	};
 	long fd;
 
+	/* What may stall is known of the root only, not of what is mounted
+	 * below it. */
 	if (how == STORE_NOWAIT)
-		oh.resolve |= RESOLVE_CACHED;
+		oh.resolve |= RESOLVE_CACHED | RESOLVE_NO_XDEV;
 	do
 		fd = syscall(SYS_openat2, dir_fd, path, &oh, sizeof(oh));
 	while (fd == -1 && errno == EINTR);
@@ -76,8 +78,9 @@ static int
 open_error(int error, enum store_how how)
 {
 	switch (error) {
+	case -EXDEV: /* into a mount; waiting it can only be out of the tree */
+		return how == STORE_NOWAIT ? -EAGAIN : -ENOENT;
 	case -ELOOP: /* a symlink in the way */
-	case -EXDEV: /* out of the tree */
 	case -ENXIO: /* a socket, a device without a driver */
 	case -ENODEV:
 	case -ENAMETOOLONG: /* the file system's limit is below ours */

@@ -105,6 +105,12 @@ store_free(struct store *s)
 	free(s);
 }
 
+bool
+store_may_stall(const struct store *s)
+{
+	return s->may_stall;
+}
+
 int
 store_open_root(const char *dir)
 {

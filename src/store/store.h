@@ -45,13 +45,20 @@ bool store_meta_same(const struct store_meta *, const struct store_meta *);
  */
 int store_new(struct store **, int root_fd);
 void store_free(struct store *); /* NULL is fine */
+/*
+ * Is the root on a network or a FUSE file system?  Then also a call on an
+ * open descriptor (statx, fgetxattr, a read of what is in memory) may ask a
+ * server or a daemon and wait for it: it belongs on a helper as a WAIT does.
+ */
+bool store_may_stall(const struct store *);
 /* A new descriptor of dir for store_new, or -errno: at start-up only, when
  * the operator's own path is followed as any path is. */
 int store_open_root(const char *dir);
 
 enum store_how {
 	/* -EAGAIN when the disk would have to be asked; always so where the
-	 * root is on a network or a FUSE file system */
+	 * root is on a network or a FUSE file system, and for what another
+	 * file system that is mounted below the root holds */
 	STORE_NOWAIT,
 	STORE_WAIT
 };
@@ -75,7 +82,7 @@ int store_open_dir(const struct store *, const struct path *, enum store_how,
 int store_stat(const struct store *, const struct path *, enum store_how,
     struct store_meta *);
 
-/* What is open now.  0 or -errno. */
+/* What is open now.  0 or -errno.  WAIT where store_may_stall. */
 int store_fd_meta(int fd, struct store_meta *);
 
 /* ---- folders: read by name, in byte order, in bounded memory ---- */
