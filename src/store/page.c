@@ -12,6 +12,7 @@
 struct store_page {
 	int n;
 	bool has_more;
+	char after[LIM_SEG_BYTES + 1]; /* ask's, which may be in names */
 	/* While it is filled, order is a heap over the slots of names with the
 	 * greatest on top; then it is sorted. */
 	uint16_t order[LIM_DIR_PAGE];
@@ -71,8 +72,13 @@ int
 page_read(struct store_page *p, int dir_fd, const struct page_ask *ask)
 {
 	struct store_skipped skipped = { 0 };
+	size_t len;
 	int r;
 
+	/* Cut is fine: no name lies between the cut one and the whole. */
+	len = strnlen(ask->after, LIM_SEG_BYTES);
+	memcpy(p->after, ask->after, len);
+	p->after[len] = '\0';
 	p->n = 0;
 	p->has_more = false;
 	r = page_pass(p, dir_fd, ask, &skipped);
@@ -174,7 +180,7 @@ static bool
 page_wants(
     const struct store_page *p, const struct page_ask *ask, const char *name)
 {
-	int c = strcmp(name, ask->after);
+	int c = strcmp(name, p->after);
 
 	if (c < 0 || (c == 0 && !ask->inclusive))
 		return false;
@@ -208,19 +214,14 @@ dent_type(int dir_fd, const char *name, uint8_t d_type, enum open_type *type)
 static void
 page_add(struct store_page *p, const char *name, size_t len)
 {
-	int c;
-
 	if (p->n < LIM_DIR_PAGE) {
 		memcpy(p->names[p->n], name, len + 1);
 		p->order[p->n] = (uint16_t)p->n;
 		heap_up(p, p->n++);
 		return;
 	}
-	c = strcmp(name, p->names[p->order[0]]);
-	if (c == 0)
-		return;
 	p->has_more = true;
-	if (c < 0) {
+	if (strcmp(name, p->names[p->order[0]]) < 0) {
 		memcpy(p->names[p->order[0]], name, len + 1);
 		heap_down(p, 0, p->n);
 	}

@@ -111,17 +111,19 @@ struct store_page *store_page_new(void); /* NULL: no memory */
 void store_page_free(struct store_page *);
 
 /*
- * WAIT.  Fills the page with names after `after` ("" for the first page) of
- * the folder dir_fd (its position is moved).  count_skipped may be NULL;
- * entries that are not served are added to it over the whole folder, so ask
- * with it once a folder.  The reserved name is never there, and not counted.
- * Names that stay are neither missed nor doubled from page to page, whatever
- * is made and removed meanwhile.  Returns how many names, 0 when there are
- * none after, -errno (the page is empty, nothing was counted).
+ * WAIT.  Fills the page with names after `after` ("" for the first page; it
+ * may be a name of this page) of the folder dir_fd, whose position is moved.
+ * count_skipped may be NULL; entries that are not served are added to it over
+ * the whole folder, so ask with it once a folder.  The reserved name is never
+ * there, and not counted.  Names that stay are neither missed nor doubled from
+ * page to page, whatever is made and removed meanwhile.  Returns how many
+ * names, 0 when there are none after, -errno (the page is empty, nothing was
+ * counted).
  */
 int store_page_read(struct store_page *, int dir_fd, const char *after,
     struct store_skipped *count_skipped);
-/* Was there more after this page? */
+/* Was there more after this page?  No is sure; yes may be a name that was told
+ * twice while the folder was changed. */
 bool store_page_has_more(const struct store_page *);
 /* Name i of the page, in order; valid until it is read again. */
 const char *store_page_name(const struct store_page *, int i);

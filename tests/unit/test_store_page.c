@@ -66,7 +66,7 @@ static int
 setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
-	return tree_setup(state);
+	return tree_setup_quick(state);
 }
 
 static void
