@@ -108,3 +108,70 @@ list_free(struct list *l)
 		free(l->e[i].path);
 	free(l->e);
 }
+
+void
+walk_check_skipped(
+    int line, const struct store_skipped *got, const struct store_skipped *want)
+{
+	if (memcmp(got, want, sizeof(*got)) != 0)
+		fail_line(line,
+		    "skipped: got %lu links, %lu special, %lu unreadable, "
+		    "want %lu, %lu, %lu",
+		    got->links, got->special, got->unreadable, want->links,
+		    want->special, want->unreadable);
+}
+
+struct store_walk *
+walk_begin(const struct tree *t, const char *root, const char *from,
+    const char *until, unsigned depth)
+{
+	struct path r = tree_path(root), f = tree_path(from);
+	struct path u = tree_path(until);
+	struct store_walk *w = NULL;
+
+	assert_int_equal(store_walk_new(&w, t->store, &r, &f, &u, depth), 0);
+	/* The walk keeps its own. */
+	memset(&r, 0xff, sizeof(r));
+	memset(&f, 0xff, sizeof(f));
+	memset(&u, 0xff, sizeof(u));
+	return w;
+}
+
+int
+walk_next(struct store_walk *w, const char **path)
+{
+	const struct path *p;
+	struct store_meta meta;
+	int r = store_walk_next(w, &p, &meta, NULL, NULL);
+
+	if (r == 1)
+		*path = path_string(p);
+	return r;
+}
+
+void
+walk_expect(int line, struct store_walk *w, const char *want)
+{
+	const char *got = NULL;
+	int r = walk_next(w, &got);
+
+	if (r != 1 || strcmp(got, want) != 0)
+		fail_line(line, "got %d %s, want %s", r, got == NULL ? "" : got,
+		    want);
+}
+
+void
+walk_expect_end(int line, struct store_walk *w, int want, bool has_more)
+{
+	const char *got = NULL;
+
+	for (int i = 0; i < 3; i++) {
+		int r = walk_next(w, &got);
+
+		if (r != want)
+			fail_line(line, "got %d %s, want %d", r,
+			    got == NULL ? "" : got, want);
+	}
+	if (store_walk_has_more(w) != has_more)
+		fail_line(line, "has_more is %d", !has_more);
+}

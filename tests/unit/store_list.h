@@ -1,4 +1,5 @@
-/* What a walk should give, found another way: recursion, whole paths, qsort. */
+/* What a walk should give, found another way: recursion, whole paths, qsort;
+ * and steps of a walk with what they should give.  All of it asserts. */
 #ifndef STORE_LIST_H
 #define STORE_LIST_H
 
@@ -7,6 +8,7 @@
 #include <stdint.h>
 
 #include "store/store.h"
+#include "store_tree.h"
 
 struct listed {
 	char *path; /* below the root */
@@ -27,5 +29,18 @@ void list_free(struct list *);
 
 /* The order of paths, of their text. */
 int cmp_paths(const char *, const char *);
+
+/* ---- walking by hand; paths as tree_path takes them ---- */
+
+struct store_walk *walk_begin(const struct tree *, const char *root,
+    const char *from, const char *until, unsigned depth);
+/* As store_walk_next; *path is valid until the next. */
+int walk_next(struct store_walk *, const char **path);
+
+void walk_expect(int line, struct store_walk *, const char *path);
+/* want is 0 or the error that ends it; also when asked again. */
+void walk_expect_end(int line, struct store_walk *, int want, bool has_more);
+void walk_check_skipped(int line, const struct store_skipped *got,
+    const struct store_skipped *want);
 
 #endif

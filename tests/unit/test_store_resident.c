@@ -32,10 +32,13 @@ static struct {
 	int cachestat_asked;
 	int preadv2_errno;
 	int preadv2_asked;
+	bool heeds_no_advice;
 } fake;
 
 long __real_syscall(long, ...);
 long __wrap_syscall(long, long, long, long, long, long, long);
+int __real_posix_fadvise64(int, off64_t, off64_t, int);
+int __wrap_posix_fadvise64(int, off64_t, off64_t, int);
 ssize_t __real_preadv64v2(int, const struct iovec *, int, off64_t, int);
 ssize_t __wrap_preadv64v2(int, const struct iovec *, int, off64_t, int);
 
@@ -50,6 +53,14 @@ __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 		}
 	}
 	return __real_syscall(nr, a, b, c, d, e, f);
+}
+
+int
+__wrap_posix_fadvise64(int fd, off64_t off, off64_t len, int advice)
+{
+	if (fake.heeds_no_advice && advice != POSIX_FADV_DONTNEED)
+		return ENOSYS;
+	return __real_posix_fadvise64(fd, off, len, advice);
 }
 
 ssize_t
@@ -179,6 +190,12 @@ test_evicted(void **state)
 	int fd = make_evictable_file(*state);
 
 	evict_and_fetch(__LINE__, fd, true);
+	/* Reading alone brings it all. */
+	fake.heeds_no_advice = true;
+	assert_int_equal(
+	    __real_posix_fadvise64(fd, 0, 0, POSIX_FADV_RANDOM), 0);
+	evict_and_fetch(__LINE__, fd, true);
+	fake.heeds_no_advice = false;
 	/* A hole in what is cached is seen, to the page. */
 	assert_true(evict(fd, 5 * MIB, 4096));
 	check_resident(__LINE__, fd, 0, FILE_BYTES, false);
