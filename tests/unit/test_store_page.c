@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 static struct {
 	bool hides_types; /* d_type is DT_UNKNOWN */
 	bool doubles; /* each entry is told twice */
+	const char *removes; /* this name, once it was told */
 	int fails_at; /* this call, from 1, fails with EIO */
 	int interrupts; /* so many calls give EINTR first */
 	int calls;
@@ -54,6 +56,8 @@ __wrap_getdents64(int fd, void *buf, size_t cap)
 		return -1;
 	}
 	n = __real_getdents64(fd, buf, fake.doubles ? cap / 2 : cap);
+	if (fake.removes != NULL)
+		unlinkat(fd, fake.removes, 0);
 	for (ssize_t off = 0; fake.hides_types && off < n;) {
 		d = (struct dirent64 *)(void *)((char *)buf + off);
 		d->d_type = DT_UNKNOWN;
@@ -413,6 +417,39 @@ test_unreadable(void **state)
 	store_page_free(p);
 }
 
+/* Where a look is needed to know what an entry is, it may be gone by then, or
+ * there may be no descriptor to look with. */
+static void
+test_looks(void **state)
+{
+	struct tree *t = *state;
+	struct store_page *p = store_page_new();
+	struct store_skipped skipped = { 0 };
+	struct rlimit old, low;
+	int fd;
+
+	tree_write(t->in_fd, "a", "");
+	tree_write(t->in_fd, "b", "");
+	tree_write(t->in_fd, "c", "");
+	fake.hides_types = true;
+	fake.removes = "b";
+	assert_int_equal(store_page_read(p, t->in_fd, "", &skipped), 2);
+	assert_string_equal(store_page_name(p, 0), "a");
+	assert_string_equal(store_page_name(p, 1), "c");
+	fake.removes = NULL;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	low = old;
+	fd = dup(t->in_fd);
+	low.rlim_cur = (rlim_t)fd;
+	fd_close(&fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	assert_int_equal(store_page_read(p, t->in_fd, "", &skipped), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(skipped.unreadable, 0);
+	store_page_free(p);
+}
+
 static void
 test_errors(void **state)
 {
@@ -467,6 +504,7 @@ main(void)
 		TREE_TEST(test_more_is_served),
 		TREE_TEST(test_names),
 		TREE_TEST(test_unreadable),
+		TREE_TEST(test_looks),
 		TREE_TEST(test_errors),
 	};
 
