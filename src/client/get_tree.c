@@ -16,7 +16,7 @@ struct get {
 	struct target *target;
 	struct conn *conn;
 	struct tree *tree;
-	struct train_sum sum;
+	struct listing_skipped skipped;
 	struct compare_missing missing;
 	struct tally tally;
 	struct progress progress;
@@ -89,7 +89,7 @@ get_list(struct get *get)
 	progress_init(
 	    &get->progress, !get->ask->quiet && say_has_status(), "listing");
 	verdict = listing_fetch(get->conn, get->ask->session, get->ask->path,
-	    get->tree, &get->sum, &get->progress);
+	    get->tree, &get->skipped, &get->progress);
 	progress_end(&get->progress);
 	return verdict;
 }
@@ -160,7 +160,7 @@ static void
 get_summary(struct get *get, uint64_t took_ms)
 {
 	const struct tally *t = &get->tally;
-	const struct train_sum *sum = &get->sum;
+	const struct listing_skipped *skipped = &get->skipped;
 	char bytes[16], rate[16], took[32];
 
 	if (t->lax > 0)
@@ -174,11 +174,12 @@ get_summary(struct get *get, uint64_t took_ms)
 	    took_ms > 0 ? t->bytes * 1000 / took_ms : t->bytes);
 	printf("%" PRIu64 " files and %" PRIu64
 	       " folders, %s in %s, %s/s; %" PRIu64
-	       " files were there; not served: %" PRIu64 " links, %" PRIu64
+	       " files were there; not served: %s%" PRIu64 " links, %" PRIu64
 	       " special, %" PRIu64 " unreadable; %" PRIu64 " failed\n",
 	    t->files, t->folders, bytes,
 	    progress_duration(took, sizeof(took), took_ms), rate, t->there,
-	    sum->links, sum->special, sum->unreadable, t->failed);
+	    skipped->is_partial ? "at least " : "", skipped->links,
+	    skipped->special, skipped->unreadable, t->failed);
 }
 
 static enum client_exit

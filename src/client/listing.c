@@ -12,7 +12,7 @@ struct listing {
 	struct session *session;
 	const struct path *root;
 	struct tree *tree;
-	struct train_sum *sum;
+	struct listing_skipped *skipped;
 	struct progress *progress;
 	unsigned tries;
 	uint32_t most; /* entries there ever were: more is new */
@@ -32,7 +32,7 @@ static enum client_exit listing_verdict(struct listing *, int);
 
 enum client_exit
 listing_fetch(struct conn *conn, struct session *session,
-    const struct path *root, struct tree *tree, struct train_sum *sum,
+    const struct path *root, struct tree *tree, struct listing_skipped *skipped,
     struct progress *progress)
 {
 	enum client_exit verdict;
@@ -48,7 +48,8 @@ listing_fetch(struct conn *conn, struct session *session,
 	l->session = session;
 	l->root = root;
 	l->tree = tree;
-	l->sum = sum;
+	l->skipped = skipped;
+	memset(skipped, 0, sizeof(*skipped));
 	l->progress = progress;
 	while (!l->is_done && w == 0) {
 		if (!conn_is_open(conn)) {
@@ -86,6 +87,7 @@ listing_ask(struct listing *l)
 	t->flags = TRAIN_F_HEADS_ONLY;
 	t->root = *l->root;
 	if (n > 0) {
+		l->skipped->is_partial = true;
 		tree_path(l->tree, n - 1, &t->from);
 		tree_forget_last(l->tree);
 	}
@@ -139,12 +141,16 @@ listing_head(struct listing *l, const struct arrival *a)
 static int
 listing_sum(struct listing *l, const struct arrival *a)
 {
+	struct train_sum sum;
 	const char *reason;
 
-	if (train_sum_parse(&a->frame, a->bytes, l->sum, &reason) != TRAIN_OK)
+	if (train_sum_parse(&a->frame, a->bytes, &sum, &reason) != TRAIN_OK)
 		return proto(l, reason);
-	if ((l->sum->flags & TRAIN_F_MORE) != 0)
+	if ((sum.flags & TRAIN_F_MORE) != 0)
 		return proto(l, "a whole listing that says it is not whole");
+	l->skipped->links = sum.links;
+	l->skipped->special = sum.special;
+	l->skipped->unreadable = sum.unreadable;
 	l->is_done = true;
 	return 0;
 }

@@ -7,13 +7,20 @@
 #include "client/progress.h"
 #include "client/tree.h"
 
+/* What the server did not list. */
+struct listing_skipped {
+	uint64_t links;
+	uint64_t special;
+	uint64_t unreadable;
+	bool is_partial; /* the connection broke: there may be more */
+};
+
 /*
  * Lists root's tree into the (empty) tree over conn, which stays open, and goes
- * on after a broken connection.  *sum is the server's; its counts of what is
- * not served are those since the last break.  Says on stderr what fails.
+ * on after a broken connection.  Says on stderr what fails.
  */
 enum client_exit
 listing_fetch(struct conn *, struct session *, const struct path *root,
-    struct tree *, struct train_sum *sum, struct progress *);
+    struct tree *, struct listing_skipped *, struct progress *);
 
 #endif

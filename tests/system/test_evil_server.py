@@ -918,6 +918,25 @@ def test_a_connection_that_breaks_everywhere(site, is_tree):
     assert not [n for n in site.names() if "part" in n]
 
 
+def test_counts_after_a_listing_that_broke(site):
+    """Those of the first part are lost with its connection."""
+    class Breaking(TrainServer):
+        skipped = {"links": 3}
+
+        def answer_tree(self, request):
+            for i, raw in enumerate(super().answer_tree(request)):
+                if i == 1 and request.conn == 0 and self.breaks:
+                    raise Drop
+                yield raw
+
+    for breaks, said in (False, "served: 3 links"), (True, "at least 3 links"):
+        with Breaking(("a", b"A"), ("b", b"B")) as server:
+            server.breaks = breaks
+            done = site.get(server)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+
+
 def test_ls_goes_on_after_a_break(site):
     class Breaking(TrainServer):
         def answer_list(self, request):
