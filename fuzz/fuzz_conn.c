@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stddef.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "base/log.h"
 #include "server/conn.h"
 #include "server/door.h"
+#include "server/push_file.h"
 #include "server/train_answer.h"
 #include "server/worker.h"
 #include "store/store.h"
@@ -88,6 +91,16 @@ make_file(const char *name, size_t size)
 	close(fd);
 }
 
+static int
+make_push(void)
+{
+	int fd = memfd_create("push", MFD_CLOEXEC);
+
+	if (fd == -1 || ftruncate(fd, 123456) == -1)
+		abort();
+	return fd;
+}
+
 static void
 make_world(void)
 {
@@ -112,6 +125,9 @@ make_world(void)
 	if (r != 0)
 		abort();
 	log_open("fuzz", LOG_ERROR);
+	r = push_file_new(&w->push, make_push(), "pushed");
+	if (r != 0)
+		abort();
 	link_init(&the_helpers.ran);
 	w->helpers = &the_helpers;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -141,6 +157,7 @@ struct peer {
 
 static struct peer peer;
 
+/* What push sends has no form that could be checked piece by piece. */
 static void
 peer_check(struct peer *p)
 {
@@ -150,6 +167,10 @@ peer_check(struct peer *p)
 	const char *reason;
 	uint8_t version;
 
+	if (conn.peer.door == WIRE_DOOR_PUSH) {
+		p->len = 0;
+		return;
+	}
 	if (!p->saw_hello && left >= TRAIN_HELLO_SIZE) {
 		must(
 		    train_hello_parse(at, left, &version, &reason) == TRAIN_OK);
@@ -186,38 +207,54 @@ peer_read(struct peer *p, int fd, size_t n)
 	return got > 0 || (got == -1 && errno == EAGAIN);
 }
 
+/* lazily: jobs are left out over this turn, whatever comes meanwhile. */
 static void
-turn(struct worker *w)
+turn(struct worker *w, bool lazily)
 {
-	helpers_reap(w->helpers);
+	if (!lazily)
+		helpers_reap(w->helpers);
 	while (link_is_linked(&w->ready)) {
 		struct conn *c = link_entry(w->ready.next, struct conn, ready);
 
 		link_remove(&c->ready);
 		conn_run(c);
-		helpers_reap(w->helpers);
+		if (!lazily)
+			helpers_reap(w->helpers);
 	}
 }
 
-/* The first byte is how the rest is cut, and how eagerly answers are read. */
+enum end { END_EOF, END_TIMEOUT, END_HANGUP, END_DRAIN };
+
+/*
+ * The first byte is how the rest is cut, and how eagerly answers are read; the
+ * second, how jobs come back and how it all ends.
+ */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool made;
 	struct worker *w = &worker;
 	struct fdpool_client client = { .fd = -1 };
-	size_t piece, sip;
+	size_t piece, sip, n_turns = 0;
+	enum end end;
+	unsigned lazy;
 	int fds[2];
 
 	if (!made)
 		make_world();
 	made = true;
-	if (size == 0 || size > 65536)
+	if (size < 2 || size > 65536)
 		return 0;
 	piece = (size_t)(data[0] & 15) * (data[0] & 15) * 7 + 1;
 	sip = (size_t)(data[0] >> 4) * (data[0] >> 4) * 997 + 64;
-	data++;
-	size--;
+	end = (enum end)(data[1] & 3);
+	lazy = data[1] >> 2 & 7;
+	client.tag.bytes[offsetof(struct wire_tag, door)] = data[1] & 0x80
+								? WIRE_DOOR_PUSH
+								: WIRE_DOOR_ANY;
+	data += 2;
+	size -= 2;
+	w->draining = false;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 		fds) == -1)
 		abort();
@@ -235,16 +272,24 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			size -= (size_t)sent;
 		}
 		conn_wake(&conn);
-		turn(w);
+		turn(w, lazy != 0 && n_turns++ % (lazy + 1) != 0);
 		if (!peer_read(&peer, fds[1], sip))
 			break;
 		if (sent <= 0 && errno != EAGAIN)
 			break;
 	}
+	if (n_released == 0 && end == END_TIMEOUT)
+		conn_timed_out(&conn);
+	if (n_released == 0 && end == END_HANGUP)
+		conn_event(&conn, EPOLLHUP);
+	if (n_released == 0 && end == END_DRAIN) {
+		w->draining = true;
+		conn_drain(&conn);
+	}
 	shutdown(fds[1], SHUT_WR);
 	while (n_released == 0) {
 		conn_wake(&conn);
-		turn(w);
+		turn(w, false);
 		peer_read(&peer, fds[1], sizeof(peer.bytes));
 	}
 	while (peer_read(&peer, fds[1], sizeof(peer.bytes)))

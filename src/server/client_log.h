@@ -1,7 +1,7 @@
 /*
  * Log lines about clients: "worker 2 conn 17 203.0.113.5 ...".  One address
  * writes at most LIM_LOG_LINES a second; what is over is counted, and told
- * in one line when its second is over.
+ * with its next line.
  */
 #ifndef SERVER_CLIENT_LOG_H
 #define SERVER_CLIENT_LOG_H
@@ -12,7 +12,6 @@
 #define CLIENT_LOG_SOURCES 64
 
 struct conn;
-struct wire_tag;
 
 /* Who wrote lately, the latest first; a new one takes the last one's place. */
 struct client_log {

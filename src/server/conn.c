@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -35,6 +37,7 @@ static void conn_finish(struct conn *);
 static enum want conn_leave_step(struct conn *);
 /* ---- deadlines ---- */
 static void conn_set_deadline(struct conn *);
+static uint64_t bytes_taken(const struct conn *);
 static bool conn_is_fast_enough(struct conn *);
 /* ---- buffers ---- */
 static int need(struct buf *, struct slab *);
@@ -96,13 +99,12 @@ conn_run(struct conn *c)
 	switch (want) {
 	case WANT_READ:
 	case WANT_WRITE:
+	case WANT_DISK: /* a client that goes away must be noticed */
 		conn_wait(c);
 		break;
 	case WANT_NOTHING:
 	case WANT_TURN:
 		conn_wake(c);
-		break;
-	case WANT_DISK:
 		break;
 	case WANT_LEAVE:
 	case WANT_CLOSE:
@@ -209,9 +211,12 @@ conn_job_done(struct conn *c)
 void
 conn_drain(struct conn *c)
 {
-	if ((c->state == CONN_HELLO || c->state == CONN_IDLE) &&
-	    buf_len(&c->out) == 0)
+	if (c->state == CONN_HELLO) {
 		conn_close(c);
+	} else if (c->state == CONN_IDLE) {
+		conn_set_state(c, CONN_LEAVING);
+		conn_wake(c);
+	}
 }
 
 void
@@ -250,8 +255,9 @@ conn_set_deadline(struct conn *c)
 		timer_set(tw, &c->timer, now + cf->request_ms);
 		break;
 	case CONN_ANSWER:
-		c->window_sent = c->n_sent;
-		timer_set(tw, &c->timer, now + cf->rate_window_ms);
+		/* what is quickly answered is never measured */
+		c->window_open = false;
+		timer_set(tw, &c->timer, now + cf->rate_window_ms / 60 + 1);
 		break;
 	case CONN_FREE:
 	case CONN_CLOSING:
@@ -264,12 +270,29 @@ conn_set_deadline(struct conn *c)
 void
 conn_timed_out(struct conn *c)
 {
-	if (c->state == CONN_ANSWER && conn_is_fast_enough(c)) {
-		conn_set_deadline(c);
+	if (c->state == CONN_ANSWER &&
+	    (!c->window_open || conn_is_fast_enough(c))) {
+		c->window_open = true;
+		c->window_taken = bytes_taken(c);
+		timer_set(&c->worker->timers, &c->timer,
+		    c->worker->now_ms + c->worker->config.rate_window_ms);
 		return;
 	}
 	client_info(c, "closed: too slow in state %s", state_names[c->state]);
 	conn_close(c);
+}
+
+/* What the client has acknowledged: the socket's buffer may hold megabytes
+ * that it has not, and takes no more until a good part of them is gone. */
+static uint64_t
+bytes_taken(const struct conn *c)
+{
+	int queued = 0;
+
+	if (ioctl(c->fd, SIOCOUTQ, &queued) == -1 || queued < 0 ||
+	    (uint64_t)queued > c->n_sent)
+		queued = 0;
+	return c->n_sent - (uint64_t)queued;
 }
 
 /* While our own disk is what is waited for, the client is not to blame. */
@@ -280,7 +303,7 @@ conn_is_fast_enough(struct conn *c)
 
 	if (c->on_disk)
 		return true;
-	return c->n_sent - c->window_sent >=
+	return bytes_taken(c) - c->window_taken >=
 	       (uint64_t)cf->min_rate * cf->rate_window_ms / 1000;
 }
 
@@ -300,9 +323,16 @@ conn_read(struct conn *c)
 	if (n == -1)
 		return -errno;
 	buf_added(&c->in, (size_t)n);
+	conn_charge(c, (uint64_t)n);
 	if (n == 0)
 		c->at_eof = true;
 	return n;
+}
+
+void
+conn_charge(struct conn *c, uint64_t n)
+{
+	c->turn_left -= n < c->turn_left ? (uint32_t)n : c->turn_left;
 }
 
 int
@@ -329,8 +359,7 @@ conn_flush(struct conn *c, bool more)
 			return -errno;
 		buf_drop(&c->out, (size_t)n);
 		c->n_sent += (uint64_t)n;
-		c->turn_left -= (uint64_t)n < c->turn_left ? (uint32_t)n
-							   : c->turn_left;
+		conn_charge(c, (uint64_t)n);
 	}
 	release_if_empty(&c->out, &c->worker->outs);
 	return 0;
@@ -351,7 +380,7 @@ conn_sendfile(struct conn *c, int fd, uint64_t *off, uint64_t len)
 		return -errno;
 	*off = (uint64_t)pos;
 	c->n_sent += (uint64_t)n;
-	c->turn_left -= (uint32_t)n;
+	conn_charge(c, (uint64_t)n);
 	return n;
 }
 
@@ -370,7 +399,7 @@ conn_writev(struct conn *c, const struct iovec *iov, int n_iov)
 	if (n == -1)
 		return -errno;
 	c->n_sent += (uint64_t)n;
-	c->turn_left -= (uint64_t)n < c->turn_left ? (uint32_t)n : c->turn_left;
+	conn_charge(c, (uint64_t)n);
 	return n;
 }
 

@@ -45,7 +45,6 @@ enum conn_state {
 
 /* One protocol.  All are called on the loop. */
 struct door {
-	const char *name;
 	enum want (*step)(struct conn *);
 	/* The connection closes: free what conn->answer points to; no job of
 	 * it is out.  NULL: nothing to do. */
@@ -72,7 +71,8 @@ struct conn {
 	struct buf in; /* memory only while bytes are in it */
 	struct buf out;
 	uint64_t n_sent; /* bytes, ever */
-	uint64_t window_sent; /* n_sent when the rate window began */
+	uint64_t window_taken; /* bytes the client had, when the window began */
+	bool window_open; /* the rate is being measured */
 	uint32_t n_thrown; /* bytes read while leaving */
 	uint32_t turn_left; /* bytes this turn may still send */
 	uint32_t number; /* in the table, for the log */
@@ -82,6 +82,7 @@ struct conn {
 #define CONN_IN_SIZE (LIM_TRAIN_REQUEST_BYTES + 64)
 #define CONN_OUT_SIZE (256 * 1024)
 #define CONN_TURN_BYTES (1024 * 1024)
+#define CONN_REQUEST_COST (4 * 1024) /* of a turn, beside its bytes */
 #define CONN_LINGER_BYTES (64 * 1024) /* thrown away while leaving */
 
 /* ---- for the worker ---- */
@@ -110,6 +111,9 @@ void conn_set_state(struct conn *, enum conn_state);
  * (in is full), -ENOMEM, or what recv said.
  */
 ssize_t conn_read(struct conn *);
+
+/* Takes n bytes' worth of work from the turn. */
+void conn_charge(struct conn *, uint64_t n);
 
 /* Gives conn->out memory if it has none, and room at its tail: half of it at
  * least while no more than half is in use.  0 or -ENOMEM. */

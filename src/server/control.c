@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -75,6 +76,16 @@ column(const struct fdpool_counts *c, size_t i)
 
 /* ---- the path ---- */
 
+/* In /tmp anybody may have been there first. */
+static bool
+is_own_folder(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+}
+
 int
 control_default_path(char *out, size_t cap, unsigned port)
 {
@@ -89,6 +100,8 @@ control_default_path(char *out, size_t cap, unsigned port)
 			snprintf(own, sizeof(own), "/tmp/netpan-%u",
 			    (unsigned)geteuid());
 			mkdir(own, 0700);
+			if (!is_own_folder(own))
+				return -EPERM;
 			dir = own;
 		}
 	}
@@ -133,7 +146,7 @@ control_connect(int *out, const char *path)
 /* ---- the master's side ---- */
 
 int
-control_listen(int *out, const char *path)
+control_listen(struct control *c, const char *path)
 {
 	struct sockaddr_un a;
 	struct stat st;
@@ -158,10 +171,19 @@ control_listen(int *out, const char *path)
 	umask(mask);
 	if (r == 0 && listen(fd, 16) == -1)
 		r = -errno;
-	if (r == 0)
-		*out = fd_take(&fd);
+	if (r == 0) {
+		c->listen_fd = fd_take(&fd);
+		c->spare_fd = eventfd(0, EFD_CLOEXEC);
+	}
 	fd_close(&fd);
 	return r;
+}
+
+void
+control_close(struct control *c)
+{
+	fd_close(&c->listen_fd);
+	fd_close(&c->spare_fd);
 }
 
 static size_t
@@ -188,20 +210,36 @@ message_make(
 	return sizeof(m->head) + m->head.n_workers * sizeof(m->row[0]);
 }
 
+static int
+control_accept(const struct control *c)
+{
+	return accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
 /* The message fits the socket's buffer, so that sending it never waits; one
  * that does not fit is dropped with its client. */
 void
-control_answer(int listen_fd, const struct fdpool *pool, bool draining)
+control_answer(struct control *c, const struct fdpool *pool, bool draining)
 {
 	static struct control_message m;
 	size_t len;
 	int fd;
 
-	while ((fd = accept4(listen_fd, NULL, NULL,
-		    SOCK_CLOEXEC | SOCK_NONBLOCK)) != -1) {
-		len = message_make(&m, pool, draining);
-		(void)!send(fd, &m, len, MSG_NOSIGNAL);
-		fd_close(&fd);
+	for (;;) {
+		fd = control_accept(c);
+		if (fd == -1 && errno != EAGAIN && c->spare_fd != -1) {
+			fd_close(&c->spare_fd);
+			fd = control_accept(c);
+		}
+		if (fd != -1) {
+			len = message_make(&m, pool, draining);
+			(void)!send(fd, &m, len, MSG_NOSIGNAL);
+			fd_close(&fd);
+		}
+		if (c->spare_fd == -1)
+			c->spare_fd = eventfd(0, EFD_CLOEXEC);
+		if (fd == -1)
+			return;
 	}
 }
 

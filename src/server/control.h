@@ -13,18 +13,25 @@
 /*
  * The default path for a server on this port: $RUNTIME_DIRECTORY, else
  * $XDG_RUNTIME_DIR, else /run for root, else /tmp/netpan-UID, and
- * netpand-PORT.sock in it.  0, or -ENAMETOOLONG.
+ * netpand-PORT.sock in it.  0, -ENAMETOOLONG, or -EPERM (that folder in /tmp
+ * is another user's).
  */
 int control_default_path(char *out, size_t cap, unsigned port);
+
+struct control {
+	int listen_fd; /* -1: none */
+	int spare_fd; /* given up to answer when the table is full */
+};
 
 /*
  * Listens at path, mode 0600; a socket left by a dead server is replaced.
  * 0, -EADDRINUSE (a server answers there), -errno.
  */
-int control_listen(int *fd, const char *path);
+int control_listen(struct control *, const char *path);
+void control_close(struct control *);
 
-/* Accepts and answers all who wait. */
-void control_answer(int listen_fd, const struct fdpool *, bool draining);
+/* Accepts and answers all who wait, also when no descriptor is left. */
+void control_answer(struct control *, const struct fdpool *, bool draining);
 
 /*
  * The other side: asks the server at path and prints what it says.  0, or

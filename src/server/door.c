@@ -28,6 +28,5 @@ any_step(struct conn *c)
 }
 
 const struct door door_any = {
-	.name = "any",
 	.step = any_step,
 };

@@ -35,15 +35,22 @@ status(const struct options *o)
 	uint16_t port;
 	int r;
 
+	path[0] = '\0';
+	if (o->control == NULL &&
+	    !text_host_port(addr, host, sizeof(host), &port)) {
+		fprintf(stderr,
+		    "netpand: %s is no address: write 127.0.0.1:8686 or"
+		    " [::1]:8686\n",
+		    addr);
+		return EXIT_USAGE;
+	}
 	if (o->control != NULL)
 		r = snprintf(path, sizeof(path), "%s", o->control) >=
 			    (int)sizeof(path)
 			? -ENAMETOOLONG
 			: 0;
-	else if (text_host_port(addr, host, sizeof(host), &port))
-		r = control_default_path(path, sizeof(path), port);
 	else
-		r = -EINVAL;
+		r = control_default_path(path, sizeof(path), port);
 	if (r == 0)
 		r = control_print(path, o->action == OPTIONS_STATUS_JSON);
 	if (r == 0)

@@ -60,7 +60,7 @@ master_main(const struct options *o)
 				 " passed");
 			m.cut_off = true;
 		} else {
-			control_answer(m.start.control_fd, m.pool, m.draining);
+			control_answer(&m.start.control, m.pool, m.draining);
 		}
 	}
 	fdpool_free(m.pool);
@@ -100,8 +100,8 @@ master_set_up(struct master *m, const struct options *o)
 	master_watch(m, fdpool_fd(m->pool));
 	master_watch(m, m->signal_fd);
 	master_watch(m, m->timer_fd);
-	if (m->start.control_fd != -1)
-		master_watch(m, m->start.control_fd);
+	if (m->start.control.listen_fd != -1)
+		master_watch(m, m->start.control.listen_fd);
 	start_announce(&m->start);
 }
 

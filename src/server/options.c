@@ -199,6 +199,11 @@ options_check(const struct options *o, char *why, int cap)
 		snprintf(why, cap, "name the folder to serve, or use --push");
 		return -1;
 	}
+	if (o->n_listen + o->n_push_listen > LIM_LISTENERS) {
+		snprintf(why, cap, "%d listening addresses are the most",
+		    LIM_LISTENERS);
+		return -1;
+	}
 	if ((o->push_file == NULL) != (o->n_push_listen == 0)) {
 		snprintf(why, cap, "--push and --push-listen go together");
 		return -1;
@@ -229,6 +234,19 @@ fill_getopt(struct option *out)
 	memset(&out[N_ROWS], 0, sizeof(out[N_ROWS]));
 }
 
+/* There are no short options: of a cluster only the first letter was read,
+ * and getopt has not moved on. */
+static void
+say_unknown(bool lacks_value, const char *arg, char *why, int cap)
+{
+	if (lacks_value)
+		snprintf(why, cap, "%s needs a value", arg);
+	else if (optopt > ' ' && optopt < 0x7f)
+		snprintf(why, cap, "no such option: -%c", optopt);
+	else
+		snprintf(why, cap, "no such option: %s", arg);
+}
+
 int
 options_parse(struct options *o, int argc, char **argv, char *why, int cap)
 {
@@ -241,10 +259,7 @@ options_parse(struct options *o, int argc, char **argv, char *why, int cap)
 	optind = 0;
 	while ((i = getopt_long(argc, argv, ":", table, NULL)) != -1) {
 		if (i == '?' || i == ':') {
-			snprintf(why, cap,
-			    i == ':' ? "%s needs a value"
-				     : "no such option: %s",
-			    argv[optind - 1]);
+			say_unknown(i == ':', argv[optind - 1], why, cap);
 			return -1;
 		}
 		if (option_apply(o, &rows[i], optarg, why, cap) != 0)

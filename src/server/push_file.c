@@ -99,8 +99,8 @@ push_file_stream_size(const struct push_file *p)
 }
 
 int
-push_file_gather(
-    const struct push_file *p, uint64_t pos, struct iovec *iov, int cap)
+push_file_gather(const struct push_file *p, uint64_t pos, uint64_t end,
+    struct iovec *iov, int cap)
 {
 	uint64_t frame, within, len;
 	const unsigned char *head;
@@ -114,6 +114,8 @@ push_file_gather(
 	frame = (pos - p->head_len) / (FRAME_HEAD + FRAME);
 	within = (pos - p->head_len) % (FRAME_HEAD + FRAME);
 	for (; n + 2 <= cap && frame * FRAME < p->size; frame++, within = 0) {
+		if (n > 0 && p->head_len + frame * (FRAME_HEAD + FRAME) >= end)
+			break;
 		len = p->size - frame * FRAME;
 		head = len < FRAME ? p->last : p->full;
 		if (len > FRAME)

@@ -20,11 +20,12 @@ uint64_t push_file_stream_size(const struct push_file *);
 
 /*
  * The bytes of the stream from pos on, gathered from where they are: no copy
- * is made, and what iov points to is the push_file's.  Fills up to cap
- * entries (2 or more) and returns how many; 0 at the end.
+ * is made, and what iov points to is the push_file's.  No frame that begins
+ * at end or after it.  Fills up to cap entries (2 or more) and returns how
+ * many; 0 at the end of the stream.
  */
-int push_file_gather(
-    const struct push_file *, uint64_t pos, struct iovec *iov, int cap);
+int push_file_gather(const struct push_file *, uint64_t pos, uint64_t end,
+    struct iovec *iov, int cap);
 
 /* The file's descriptor and the stretch of it that the next len bytes of the
  * stream from pos on take: to see whether they are in memory. */

@@ -7,18 +7,18 @@
 #include "server/client_log.h"
 #include "server/door.h"
 #include "server/push_file.h"
+#include "server/window.h"
 #include "server/worker.h"
 #include "store/store.h"
 
 /* 512 frames in one call: as many entries as sendmsg takes. */
 #define PUSH_IOVS 1024
-/* As much of the file is made sure to be in memory at once. */
-#define PUSH_WINDOW (4 * 1024 * 1024)
 
 struct push {
 	struct conn *conn;
-	uint64_t window_end; /* of the stream: what is before is in memory */
+	struct window window; /* of the stream */
 	uint64_t began_ns;
+	bool is_whole;
 	struct job fetch;
 };
 
@@ -47,20 +47,25 @@ push_step(struct conn *c)
 			return WANT_TURN;
 		if (!push_have_window(c))
 			return WANT_DISK;
-		n = push_file_gather(file, c->n_sent, iov, PUSH_IOVS);
+		n = push_file_gather(
+		    file, c->n_sent, p->window.end, iov, PUSH_IOVS);
 		n = conn_writev(c, iov, (int)n);
 		if (n == -EAGAIN)
 			return WANT_WRITE;
 		if (n < 0) {
 			if (n == -EFAULT)
 				client_warn(c,
-				    "closed: the file to push was cut short");
+				    "closed: the file to push was cut short,"
+				    " or cannot be read");
 			return WANT_CLOSE;
 		}
 	}
 	client_info(c, "PUSH ok %lluB %llums", (unsigned long long)c->n_sent,
 	    (unsigned long long)((clock_ns() - p->began_ns) / 1000000));
-	return WANT_CLOSE;
+	p->is_whole = true;
+	/* what the client may have sent is not looked at, but unread it would
+	 * make a close cut off the end of the file */
+	return WANT_LEAVE;
 }
 
 static enum want
@@ -87,12 +92,13 @@ static bool
 push_have_window(struct conn *c)
 {
 	struct push *p = c->answer;
-	uint64_t off, n;
+	uint64_t off, n, now_ms = c->worker->now_ms;
 
-	if (c->n_sent < p->window_end)
+	if (window_covers(&p->window, c->n_sent, now_ms))
 		return true;
-	p->window_end = c->n_sent + PUSH_WINDOW;
-	push_file_stretch(c->worker->push, c->n_sent, PUSH_WINDOW, &off, &n);
+	p->window.end = c->n_sent + WINDOW_BYTES;
+	p->window.asked_ms = now_ms;
+	push_file_stretch(c->worker->push, c->n_sent, WINDOW_BYTES, &off, &n);
 	if (n == 0 || store_is_resident(push_file_fd(c->worker->push), off, n))
 		return true;
 	helpers_submit(c->worker->helpers, &p->fetch);
@@ -106,7 +112,7 @@ fetch_run(struct job *j)
 	const struct push_file *file = p->conn->worker->push;
 	uint64_t off, n;
 
-	push_file_stretch(file, p->conn->n_sent, PUSH_WINDOW, &off, &n);
+	push_file_stretch(file, p->conn->n_sent, WINDOW_BYTES, &off, &n);
 	/* a failure shows when the bytes are sent */
 	store_fetch(push_file_fd(file), off, n);
 }
@@ -129,12 +135,16 @@ push_has_job(struct conn *c, bool stop)
 static void
 push_closed(struct conn *c)
 {
-	slab_put(&c->worker->answers, c->answer);
+	struct push *p = c->answer;
+
+	if (p != NULL && !p->is_whole)
+		client_info(
+		    c, "PUSH cut off %lluB", (unsigned long long)c->n_sent);
+	slab_put(&c->worker->answers, p);
 	c->answer = NULL;
 }
 
 const struct door door_push = {
-	.name = "push",
 	.step = push_step,
 	.closed = push_closed,
 	.has_job = push_has_job,

@@ -104,6 +104,7 @@ train_request(struct conn *c, const struct train_frame *frame)
 		return train_refuse(
 		    c, TRAIN_E_ENDING, "the server is going down");
 	conn_set_state(c, CONN_ANSWER);
+	conn_charge(c, CONN_REQUEST_COST + frame->len);
 	begun = answer_begin(
 	    c, frame, buf_head(&c->in) + TRAIN_HEADER_SIZE, &reason);
 	buf_drop(&c->in, TRAIN_HEADER_SIZE + frame->len);
@@ -146,14 +147,15 @@ train_more(struct conn *c)
 	r = conn_flush(c, false);
 	if (r != 0)
 		return r == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
-	if (n == 0 || (c->worker->draining && c->state == CONN_IDLE))
+	if (n == 0)
 		return WANT_CLOSE;
+	if (c->worker->draining && c->state == CONN_IDLE)
+		return WANT_LEAVE;
 	return WANT_READ;
 }
 
 const struct door door_train = {
-	.name = "train",
 	.step = train_step,
-	.closed = answer_free,
+	.closed = answer_cut_off,
 	.has_job = answer_has_job,
 };

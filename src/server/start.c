@@ -49,7 +49,8 @@ start_open(struct start *s, const struct options *o)
 	memset(s, 0, sizeof(*s));
 	s->options = o;
 	s->drain_ms = o->drain_ms;
-	s->control_fd = s->root_fd = s->push_fd = -1;
+	s->control.listen_fd = s->control.spare_fd = -1;
+	s->root_fd = s->push_fd = -1;
 	if (o->dir != NULL) {
 		open_root(s);
 		if (o->n_listen > 0)
@@ -178,7 +179,7 @@ open_control(struct start *s)
 		memcpy(s->control_path, path, strlen(path) + 1);
 	}
 	if (r == 0)
-		r = control_listen(&s->control_fd, s->control_path);
+		r = control_listen(&s->control, s->control_path);
 	if (r == 0)
 		return;
 	if (path != NULL)
@@ -280,7 +281,7 @@ void
 start_end(struct start *s)
 {
 	start_close_listeners(s);
-	fd_close(&s->control_fd);
+	control_close(&s->control);
 	if (s->control_path[0] != '\0')
 		unlink(s->control_path);
 	fd_close(&s->root_fd);
@@ -302,14 +303,12 @@ on_accept(void *arg, int conn_fd, unsigned listener_id,
 		const struct sockaddr_in *v4 = (const void *)peer;
 
 		tag.family = 4;
-		tag.port = ntohs(v4->sin_port);
 		memcpy(tag.addr, &v4->sin_addr, 4);
 	} else if (peer->sa_family == AF_INET6 &&
 		   len >= sizeof(struct sockaddr_in6)) {
 		const struct sockaddr_in6 *v6 = (const void *)peer;
 
 		tag.family = 6;
-		tag.port = ntohs(v6->sin6_port);
 		memcpy(tag.addr, &v6->sin6_addr, 16);
 	}
 	memcpy(out->bytes, &tag, sizeof(tag));
@@ -321,6 +320,8 @@ log_ended(const struct fdpool_event *e)
 {
 	if (e->error == CLD_EXITED && e->value == 0)
 		log_info("worker %d ended (pid %d)", e->worker, e->pid);
+	else if (e->error == 0) /* SIGCHLD is ignored: nobody knows how */
+		log_warn("worker %d ended (pid %d)", e->worker, e->pid);
 	else if (e->error == CLD_EXITED)
 		log_error("worker %d ended with status %lld (pid %d)",
 		    e->worker, (long long)e->value, e->pid);

@@ -4,6 +4,7 @@
 #define SERVER_START_H
 
 #include "fdpool.h"
+#include "server/control.h"
 #include "server/options.h"
 #include "server/wire.h"
 
@@ -13,7 +14,7 @@ struct start {
 		enum wire_door door;
 	} listener[2 * LIM_LISTENERS];
 	unsigned n_listeners;
-	int control_fd; /* -1: none */
+	struct control control;
 	char control_path[108];
 	int root_fd; /* -1: none; the workers' */
 	int push_fd; /* -1: none; the workers' */

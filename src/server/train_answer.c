@@ -17,8 +17,6 @@
 
 /* Up to this a file is read and sent with its frames in one call. */
 #define INLINE_BYTES (64 * 1024)
-/* As much of a file is made sure to be in memory at once. */
-#define WINDOW_BYTES (4 * 1024 * 1024)
 /* An end or an error frame. */
 #define END_ROOM (LIM_TRAIN_TEXT_BYTES + 64)
 
@@ -43,6 +41,8 @@ static bool step_fill(struct answer *, enum want *);
 static int next_frame(struct answer *);
 static bool try_inline(struct answer *, uint32_t len);
 static bool have_window(struct answer *);
+static bool is_changed(struct answer *);
+static bool look_changed(const struct answer *);
 static void fetch_run(struct job *);
 static void hash_run(struct job *);
 static void hash_done(struct job *);
@@ -51,7 +51,10 @@ static void entry_failed(struct answer *, enum train_code, const char *);
 /* ---- all ---- */
 static void disk_submit(struct answer *, void (*run)(struct job *));
 static void disk_done(struct job *);
+static void answer_log(const struct answer *, const char *how);
 static void answer_end(struct conn *);
+
+static const char changed_text[] = "the file changed while it was sent";
 
 const size_t answer_size = sizeof(struct answer);
 
@@ -96,6 +99,10 @@ answer_step(struct conn *c, enum want *want)
 	bool goes_on = true;
 
 	while (goes_on && a->state != ANSWER_ENDED) {
+		if (a->is_broken) {
+			*want = WANT_CLOSE;
+			return false;
+		}
 		if (a->disk.is_out) {
 			*want = WANT_DISK;
 			return false;
@@ -154,20 +161,34 @@ static void
 answer_end(struct conn *c)
 {
 	struct answer *a = c->answer;
+
+	answer_log(a, a->code == 0 ? "ok" : train_code_name(a->code));
+	answer_free(c);
+}
+
+void
+answer_cut_off(struct conn *c)
+{
+	if (c->answer == NULL)
+		return;
+	answer_log(c->answer, "cut off");
+	answer_free(c);
+}
+
+static void
+answer_log(const struct answer *a, const char *how)
+{
+	struct conn *c = a->conn;
+	const struct path *p = answer_path(a);
 	char path[256];
 
-	if (log_level() >= LOG_INFO) {
-		const struct path *p = answer_path(a);
-
-		text_escape(path, sizeof(path), path_string(p), p->len);
-		client_info(c, "%s /%s %s %lluB %llums",
-		    train_type_name(a->frame.type), path,
-		    a->code == 0 ? "ok" : train_code_name(a->code),
-		    (unsigned long long)(c->n_sent - a->sent_before +
-					 buf_len(&c->out)),
-		    (unsigned long long)((clock_ns() - a->began_ns) / 1000000));
-	}
-	answer_free(c);
+	if (log_level() < LOG_INFO)
+		return;
+	text_escape(path, sizeof(path), path_string(p), p->len);
+	client_info(c, "%s /%s %s %lluB %llums", train_type_name(a->frame.type),
+	    path, how,
+	    (unsigned long long)(c->n_sent - a->sent_before + buf_len(&c->out)),
+	    (unsigned long long)((clock_ns() - a->began_ns) / 1000000));
 }
 
 /* ---- beginning ---- */
@@ -187,6 +208,8 @@ begin_get(struct answer *a, const void *p, const char **reason)
 		? -ENOENT
 		: store_open_file(a->conn->worker->store, &a->ask.get.path,
 		      STORE_NOWAIT, &a->fd, &a->meta);
+	if (r == 0)
+		answer_look_up_digest(a);
 	if (r == -EAGAIN)
 		disk_submit(a, open_run);
 	else
@@ -201,6 +224,8 @@ open_run(struct job *j)
 
 	a->disk_result = store_open_file(a->conn->worker->store,
 	    &a->ask.get.path, STORE_WAIT, &a->fd, &a->meta);
+	if (a->disk_result == 0)
+		answer_look_up_digest(a);
 }
 
 static void
@@ -217,8 +242,10 @@ open_ready(struct answer *a, int result)
 	enum train_code code;
 	const char *text;
 
-	if (conn_need_out(a->conn) != 0)
-		result = -ENOMEM;
+	if (conn_need_out(a->conn) != 0) {
+		a->is_broken = true;
+		return;
+	}
 	if (result != 0) {
 		code = fill_code_of_errno(result, &text);
 		entry_failed(a, code, text);
@@ -239,15 +266,22 @@ open_ready(struct answer *a, int result)
 }
 
 void
+answer_look_up_digest(struct answer *a)
+{
+	a->hash_result = store_digest_cached(
+	    a->conn->worker->store, a->fd, &a->meta, a->sha256);
+}
+
+void
 answer_begin_file(struct answer *a, uint64_t offset)
 {
 	struct worker *w = a->conn->worker;
 
 	a->off = offset;
 	a->frame_left = 0;
-	a->window_end = offset;
-	a->hash_result = store_digest_cached(
-	    w->store, a->fd, &a->meta, a->sha256);
+	a->window = (struct window){ .end = offset };
+	a->is_changed = false;
+	a->failed = 0;
 	if (a->hash_result != 0 && !(a->flags & TRAIN_F_NO_DIGEST)) {
 		atomic_store(&a->hash.stop, false);
 		helpers_submit(w->helpers, &a->hash);
@@ -357,8 +391,8 @@ step_file(struct answer *a, enum want *want)
 		*want = WANT_DISK;
 		return false;
 	}
-	n = a->window_end - a->off < a->frame_left
-		? (ssize_t)(a->window_end - a->off)
+	n = a->window.end - a->off < a->frame_left
+		? (ssize_t)(a->window.end - a->off)
 		: (ssize_t)a->frame_left;
 	n = conn_sendfile(c, a->fd, &a->off, (uint64_t)n);
 	if (n > 0) {
@@ -368,6 +402,8 @@ step_file(struct answer *a, enum want *want)
 	if (n == 0)
 		/* a frame was promised that cannot be filled any more */
 		client_warn(c, "closed: the file shrank while it was sent");
+	else if (n != -EAGAIN && n != -EPIPE && n != -ECONNRESET)
+		client_warn(c, "closed: sendfile: %s", strerror((int)-n));
 	*want = n == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
 	return false;
 }
@@ -381,15 +417,12 @@ static int
 next_frame(struct answer *a)
 {
 	uint64_t left = a->meta.size - a->off;
-	struct store_meta now;
 	uint32_t len;
 
 	if (conn_need_out(a->conn) != 0)
 		return -ENOMEM;
-	if (store_fd_meta(a->fd, &now) != 0 ||
-	    !store_meta_same(&now, &a->meta)) {
-		entry_failed(
-		    a, TRAIN_E_CHANGED, "the file changed while it was sent");
+	if (is_changed(a)) {
+		entry_failed(a, TRAIN_E_CHANGED, changed_text);
 		return 0;
 	}
 	len = left < LIM_TRAIN_DATA_BYTES ? (uint32_t)left
@@ -429,13 +462,15 @@ try_inline(struct answer *a, uint32_t len)
 static bool
 have_window(struct answer *a)
 {
+	const struct worker *w = a->conn->worker;
 	uint64_t left = a->meta.size - a->off;
 	uint64_t len = left < WINDOW_BYTES ? left : WINDOW_BYTES;
 
-	if (a->off < a->window_end)
+	if (window_covers(&a->window, a->off, w->now_ms))
 		return true;
-	a->window_end = a->off + len;
-	if (store_is_resident(a->fd, a->off, len))
+	a->window.end = a->off + len;
+	a->window.asked_ms = w->now_ms;
+	if (!store_may_stall(w->store) && store_is_resident(a->fd, a->off, len))
 		return true;
 	disk_submit(a, fetch_run);
 	return false;
@@ -447,17 +482,34 @@ fetch_run(struct job *j)
 	struct answer *a = link_entry(j, struct answer, disk);
 
 	/* a failure shows when the bytes are sent */
-	store_fetch(a->fd, a->off, a->window_end - a->off);
+	store_fetch(a->fd, a->off, a->window.end - a->off);
+	a->is_changed = look_changed(a);
 	/* and the one after it may come meanwhile */
 	posix_fadvise(
-	    a->fd, (off_t)a->window_end, WINDOW_BYTES, POSIX_FADV_WILLNEED);
+	    a->fd, (off_t)a->window.end, WINDOW_BYTES, POSIX_FADV_WILLNEED);
+}
+
+/* Asks the file itself; where that may stall, what a job has seen last. */
+static bool
+is_changed(struct answer *a)
+{
+	return store_may_stall(a->conn->worker->store) ? a->is_changed
+						       : look_changed(a);
+}
+
+static bool
+look_changed(const struct answer *a)
+{
+	struct store_meta now;
+
+	return store_fd_meta(a->fd, &now) != 0 ||
+	       !store_meta_same(&now, &a->meta);
 }
 
 static bool
 step_digest(struct answer *a, enum want *want)
 {
 	struct train_end end = { .size = a->meta.size };
-	struct store_meta now;
 	int r;
 
 	if (a->hash.is_out) {
@@ -480,10 +532,8 @@ step_digest(struct answer *a, enum want *want)
 		end.flags = TRAIN_F_DIGEST;
 		memcpy(end.sha256, a->sha256, sizeof(end.sha256));
 	}
-	if (a->hash_result == -ESTALE || store_fd_meta(a->fd, &now) != 0 ||
-	    !store_meta_same(&now, &a->meta))
-		entry_failed(
-		    a, TRAIN_E_CHANGED, "the file changed while it was sent");
+	if (a->failed != 0 || a->hash_result == -ESTALE || is_changed(a))
+		entry_failed(a, TRAIN_E_CHANGED, changed_text);
 	else if (a->hash_result != 0 && !(a->flags & TRAIN_F_NO_DIGEST))
 		entry_failed(
 		    a, TRAIN_E_IO, "the server could not read the file");
@@ -499,6 +549,10 @@ hash_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, hash);
 
+	/* another may have computed it while this job waited for its turn */
+	answer_look_up_digest(a);
+	if (a->hash_result == 0)
+		return;
 	a->hash_result = store_digest_compute(
 	    a->conn->worker->store, a->fd, &a->meta, &a->hash.stop, a->sha256);
 }
@@ -526,6 +580,7 @@ entry_failed(struct answer *a, enum train_code code, const char *text)
 
 	if (a->hash.is_out) {
 		atomic_store(&a->hash.stop, true);
+		a->failed = code;
 		a->off = a->meta.size;
 		a->frame_left = 0;
 		a->state = ANSWER_DIGEST;

@@ -34,5 +34,7 @@ bool answer_step(struct conn *, enum want *want);
 bool answer_has_job(struct conn *, bool stop);
 /* Frees it; no job may be out. */
 void answer_free(struct conn *);
+/* The same for one that is not whole, if there is one, with its log line. */
+void answer_cut_off(struct conn *);
 
 #endif

@@ -186,6 +186,7 @@ fill_entry(struct answer *a, const struct path *path,
 		a->fd = fd_take(fd);
 		a->meta = *meta;
 		a->fill_offset = head.offset;
+		answer_look_up_digest(a);
 		return true;
 	}
 	r = fill_small(a, *fd, meta);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "server/conn.h"
+#include "server/window.h"
 #include "store/store.h"
 #include "train/train.h"
 
@@ -22,6 +23,7 @@ struct answer {
 	struct train_frame frame; /* the request's */
 	enum answer_state state;
 	enum train_code code; /* 0: it went well */
+	bool is_broken; /* no memory for a word: the connection must end */
 	uint8_t flags; /* of the request: NO_DIGEST, HEADS_ONLY */
 	uint64_t began_ns;
 	uint64_t sent_before; /* conn->n_sent then */
@@ -31,7 +33,9 @@ struct answer {
 	int fd;
 	struct store_meta meta;
 	uint64_t off; /* the next byte to send */
-	uint64_t window_end; /* bytes before it are in memory */
+	struct window window;
+	bool is_changed; /* seen by a job: it is another than meta says */
+	enum train_code failed; /* what its end will be, 0: not failed */
 	uint32_t frame_left; /* due in the frame that was opened */
 	struct job hash;
 	int hash_result; /* 0: sha256 is the file's */
@@ -54,6 +58,10 @@ struct answer {
 
 /* Sends a->fd from offset on, after the HEAD that is in out already. */
 void answer_begin_file(struct answer *, uint64_t offset);
+
+/* Looks for the kept digest of the file just opened: on the loop only where
+ * the store cannot stall. */
+void answer_look_up_digest(struct answer *);
 
 /* The path the request names. */
 const struct path *answer_path(const struct answer *);

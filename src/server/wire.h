@@ -19,10 +19,9 @@ enum wire_door { WIRE_DOOR_ANY, WIRE_DOOR_PUSH, WIRE_DOORS };
 struct wire_tag {
 	uint64_t accepted_ms; /* clock_ms when the master accepted */
 	unsigned char addr[16]; /* the peer's; IPv4 in the first four */
-	uint16_t port;
 	uint8_t family; /* 4, 6, or 0 when unknown */
 	uint8_t door; /* enum wire_door */
-	uint32_t zero;
+	uint8_t zero[6];
 };
 
 static_assert(sizeof(struct wire_tag) == FDPOOL_TAG_SIZE,

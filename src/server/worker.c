@@ -20,6 +20,7 @@
 #define EVENTS 256
 #define CLIENTS_AT_ONCE 64
 #define CLIENTS_A_TURN 256
+#define PASS_MS 50
 
 /* Free blocks that are kept: a busy worker's, not a flood's. */
 #define KEEP_INS 256
@@ -105,6 +106,8 @@ worker_set_up(struct worker *w, unsigned slots)
 		r = worker_watch(w, fdpool_worker_fd(w->pool), w->pool);
 	if (r == 0)
 		r = worker_watch(w, helpers_fd(w->helpers), w->helpers);
+	if (r == 0)
+		r = fdpool_worker_ready(w->pool);
 	return r;
 }
 
@@ -191,7 +194,7 @@ worker_accept(struct worker *w)
 	do {
 		n = fdpool_worker_recv(w->pool, clients, CLIENTS_AT_ONCE);
 		if (n == -EMFILE) {
-			log_error("worker %u: a client was lost: the"
+			log_error("worker %u: no room for a client: the"
 				  " descriptor table is full",
 			    w->index);
 			return 0;
@@ -206,21 +209,28 @@ worker_accept(struct worker *w)
 	return 0;
 }
 
-/* Each that is ready now gets one turn; those it makes ready wait for the
- * next, so that a busy one cannot keep the loop. */
+/*
+ * Each that is ready now gets one turn; those it makes ready wait for the
+ * next, so that a busy one cannot keep the loop.  The rest goes to the front
+ * when the pass has taken long: the channel, whose heartbeats are answered
+ * there, must be looked at however many are ready.
+ */
 static void
 worker_run_ready(struct worker *w)
 {
+	uint64_t enough_ms = w->now_ms + PASS_MS;
 	struct link now;
 
 	link_init(&now);
 	link_move_all(&now, &w->ready);
-	while (link_is_linked(&now)) {
+	while (link_is_linked(&now) && clock_ms() < enough_ms) {
 		struct conn *c = link_entry(now.next, struct conn, ready);
 
 		link_remove(&c->ready);
 		conn_run(c);
 	}
+	link_move_all(&now, &w->ready);
+	link_move_all(&w->ready, &now);
 }
 
 static void

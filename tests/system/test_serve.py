@@ -102,7 +102,11 @@ def idle_status(server):
 
 @pytest.mark.parametrize("args, words", [
     ([], "name the folder"),
-    (["--nonsense", "."], "no such option"),
+    (["--nonsense", "."], "no such option: --nonsense"),
+    (["-ab", "."], "no such option: -a"),
+    (["--listen", "x"] + ["--listen", "127.0.0.1:0"] * 63 +
+     ["--push", "f", "--push-listen", "127.0.0.1:0", "."], "64 listening"),
+    (["--status", "--listen", "nonsense"], "is no address"),
     (["--workers", "0", "."], "--workers takes a number from 1 to 256"),
     (["--workers", "257", "."], "--workers takes a number from 1 to 256"),
     (["--workers", "-1", "."], "--workers takes a number"),
@@ -504,6 +508,59 @@ def test_deadlines(tree):
         assert serves(server)
 
 
+def test_a_slow_but_steady_reader_is_kept(tree):
+    """It takes a third of the socket's buffer before the server can send
+    more: what counts is what the reader has taken."""
+    make_file(tree / "big", 64 << 20)
+    with Netpand(tree, "--rate-window", "1", "--min-rate", "16384",
+                 workers=1) as server:
+        with greeted(server) as s:
+            s.sendall(get_frame(b"big"))
+            for _ in range(80):
+                read_exactly(s, 8192)
+                time.sleep(0.1)
+            assert server.status()["total"]["held"] == 1
+
+
+def test_digests_that_nobody_waits_for_end(tree):
+    """One is computed; the others, asked for meanwhile, find it there."""
+    with open(tree / "huge", "wb") as f:
+        f.truncate(6 << 30)
+    os.utime(tree / "huge", (1500000000, 1500000000))
+    with Netpand(tree, "--helpers", "2", workers=1) as server:
+        for _ in range(30):
+            with greeted(server) as s:
+                s.sendall(get_frame(b"huge", offset=6 << 30))
+                assert read_frame(s)[0] == 0x81
+        idle_status(server)
+        assert serves(server)
+
+
+def test_a_flood_of_requests_leaves_room_for_others(tree):
+    flood = get_frame(*[b"x" * 200] * 5) * 20000
+    with Netpand(tree, "--log-level", "warning", wait=False,
+                 workers=1) as server:
+        port = wait_for(lambda: listening_port(server.pid), "it listens")
+        server.connect = lambda: socket.create_connection(
+            ("127.0.0.1", port), PATIENCE)
+        with greeted(server) as s:
+            sender = threading.Thread(target=send_all, args=(s, flood))
+            reader = threading.Thread(target=read_to_end, args=(s,))
+            sender.start()
+            reader.start()
+            for _ in range(20):
+                assert serves(server)
+            s.shutdown(socket.SHUT_RDWR)
+            sender.join()
+            reader.join()
+        assert "silent" not in server.log()
+
+
+def send_all(s, data):
+    with contextlib.suppress(OSError):
+        s.sendall(data)
+
+
 def test_a_trickle_does_not_move_the_deadline(tree):
     with Netpand(tree, "--request-timeout", "1", workers=1) as server:
         with greeted(server) as s:
@@ -654,6 +711,7 @@ def test_a_full_table_in_the_master(tree):
         before = cpu_ticks(pid)
         clients = [server.connect() for _ in range(20)]
         wait_for(lambda: "pausing" in server.log(), "it pauses")
+        assert server.status()["workers"][0]["slots"] == 64
         time.sleep(1)
         assert cpu_ticks(pid) - before < os.sysconf("SC_CLK_TCK") // 2
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (fds + 1000, fds + 1000))
@@ -763,6 +821,16 @@ def test_push_beside_a_tree_and_to_many(tmp_path, tree):
         streams = [server.connect(server.push_port) for _ in range(20)]
         sizes = {len(read_to_end(s)) for s in streams}
         assert sizes == {4 + 1 + 8 + (3 << 20) + 4 * 3146}
+
+
+def test_push_does_not_mind_a_client_that_talks(tmp_path):
+    source = make_file(tmp_path / "f", 30 << 20)
+    with Netpand(push=source, listen=()) as server:
+        with server.connect(server.push_port) as s:
+            s.sendall(b"hello?\n")
+            time.sleep(0.3)
+            assert len(read_to_end(s)) == (
+                4 + 1 + 8 + (30 << 20) + 4 * -(-(30 << 20) // 1000))
 
 
 def test_a_pushed_file_that_is_cut_short_kills_no_worker(tmp_path):

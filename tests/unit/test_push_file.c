@@ -63,7 +63,7 @@ check_from(const struct push_file *p, const unsigned char *want, size_t len,
     size_t pos, int cap)
 {
 	struct iovec iov[16];
-	int n = push_file_gather(p, pos, iov, cap);
+	int n = push_file_gather(p, pos, UINT64_MAX, iov, cap);
 
 	assert_true(n <= cap);
 	if (pos == len)
