@@ -6,6 +6,8 @@
 
 uint64_t clock_ms(void); /* CLOCK_MONOTONIC */
 uint64_t clock_ns(void); /* CLOCK_MONOTONIC */
-int64_t clock_wall_s(void); /* CLOCK_REALTIME, seconds since the epoch */
+/* CLOCK_REALTIME, since the epoch */
+int64_t clock_wall_s(void);
+int64_t clock_wall_ns(void);
 
 #endif

@@ -18,12 +18,17 @@
  *
  *	u64 size in the low 56 bits, DIGEST_VERSION in the high 8
  *	i64 mtime, ns
- *	u64 inode
+ *	i64 when the attribute was set, ns of the wall clock
  *	u8[32] SHA-256
+ *
+ * To set it moves the file's ctime to that moment.  Whatever is done to the
+ * file later, be it with its mtime put back, moves ctime on and can not put it
+ * back; and a copy has a ctime of its own.  So a value counts only as long as
+ * ctime is still where setting it has put it.
  */
 #define DIGEST_ATTR "user.netpan.sha256"
 #define DIGEST_ATTR_BYTES 56
-#define DIGEST_VERSION 1
+#define DIGEST_VERSION 2
 #define DIGEST_SIZE_MAX ((UINT64_C(1) << 56) - 1)
 
 /*
@@ -37,9 +42,16 @@
 
 #define DIGEST_READ_BYTES (1024 * 1024)
 
-/* A change within the resolution of a file system's clock may leave mtime as
- * it was; FAT's is the coarsest. */
-#define DIGEST_SETTLED_S 2
+/* How far ctime may be from the moment noted: a file system's clock may be a
+ * tick behind, and setting an attribute may wait for a journal. */
+#define DIGEST_EARLY_NS (INT64_C(20) * 1000 * 1000)
+#define DIGEST_LATE_NS (INT64_C(1000) * 1000 * 1000)
+
+/* A store through a mapping into a page that is dirty already moves neither
+ * mtime nor ctime until that page has been written back, by default after some
+ * 35 s.  And a change within the resolution of a file system's clock may leave
+ * mtime as it was; FAT's, 2 s, is the coarsest. */
+#define DIGEST_SETTLED_S 60
 
 /* The table in memory: sets of this many neighbours. */
 #define DIGEST_WAYS 4
@@ -76,18 +88,19 @@ struct digest_work {
 /* computing */
 static int digest_read(struct digest_work *);
 static void mark_put_down(struct digest_work *);
-static void mark_take_up(struct digest_work *);
+static void mark_take_up(struct digest_work *, const struct store_meta *);
 static int
 digest_unchanged(int, const struct store_meta *, struct store_meta *);
 static bool is_settled(int64_t, int64_t);
 static void digest_keep(
-    struct store *, int, const struct store_meta *, int64_t, const uint8_t *);
+    struct store *, const struct digest_work *, int64_t, const uint8_t *);
 
 /* the attribute */
 static bool attr_get(int, const struct store_meta *, uint8_t *);
 static int attr_put(int, const struct store_meta *, const uint8_t *);
 static void attr_put_identity(struct buf *, const struct store_meta *);
 static bool attr_is_of(struct reader *, const struct store_meta *);
+static bool is_set_at(int64_t, int64_t);
 
 /* the table */
 static struct digest_set *
@@ -129,7 +142,7 @@ store_digest_compute(struct store *s, int fd, const struct store_meta *meta,
 	if (r != 0)
 		return r;
 	hash_begin(&work.hash);
-	mark_take_up(&work);
+	mark_take_up(&work, &now);
 	r = digest_read(&work);
 	if (r != 0)
 		return r;
@@ -140,9 +153,7 @@ store_digest_compute(struct store *s, int fd, const struct store_meta *meta,
 	/* A ctime that moved may be a chmod, or a change whose author put
 	 * mtime back: told to this caller, but not to those after him. */
 	if (work.is_kept && now.ctime_ns == work.ctime_ns)
-		digest_keep(s, fd, meta, began_s, out);
-	if (work.is_marked)
-		fremovexattr(fd, MARK_ATTR);
+		digest_keep(s, &work, began_s, out);
 	return 0;
 }
 
@@ -212,7 +223,7 @@ mark_put_down(struct digest_work *w)
 }
 
 static void
-mark_take_up(struct digest_work *w)
+mark_take_up(struct digest_work *w, const struct store_meta *now)
 {
 	unsigned char value[MARK_ATTR_BYTES];
 	struct hash_mark mark;
@@ -222,7 +233,7 @@ mark_take_up(struct digest_work *w)
 	    fgetxattr(w->fd, MARK_ATTR, value, sizeof(value)) != sizeof(value))
 		return;
 	reader_init(&r, value, sizeof(value));
-	if (!attr_is_of(&r, w->meta))
+	if (!attr_is_of(&r, now))
 		return;
 	mark.len = reader_u64(&r);
 	for (int i = 0; i < 8; i++)
@@ -251,13 +262,29 @@ is_settled(int64_t time_ns, int64_t now_s)
 	return time_ns / INT64_C(1000000000) < now_s - DIGEST_SETTLED_S;
 }
 
+/*
+ * Only for the one that has not been overtaken: to remove a mark moves ctime,
+ * which would spoil what another has set since.
+ */
 static void
-digest_keep(struct store *s, int fd, const struct store_meta *meta,
-    int64_t began_s, const uint8_t *sha256)
+digest_keep(struct store *s, const struct digest_work *w, int64_t began_s,
+    const uint8_t *sha256)
 {
-	if (attr_put(fd, meta, sha256) != 0 &&
-	    is_settled(meta->ctime_ns, began_s))
-		digest_table_put(s->digests, meta, sha256);
+	struct store_meta now = *w->meta;
+	uint8_t found[STORE_SHA256_SIZE];
+	bool is_set;
+
+	if (w->is_marked)
+		fremovexattr(w->fd, MARK_ATTR);
+	is_set = attr_put(w->fd, w->meta, sha256) == 0;
+	if ((is_set || w->is_marked) &&
+	    digest_unchanged(w->fd, w->meta, &now) != 0)
+		return;
+	/* Not so where a network file system goes by another clock. */
+	if (is_set && attr_get(w->fd, &now, found))
+		return;
+	if (is_settled(w->meta->ctime_ns, began_s))
+		digest_table_put(s->digests, &now, sha256);
 }
 
 static bool
@@ -293,13 +320,13 @@ attr_put(int fd, const struct store_meta *meta, const uint8_t *sha256)
 	return 0;
 }
 
-/* How both attributes begin: of which bytes they speak. */
+/* How both attributes begin: of which bytes they speak, to be set at once. */
 static void
 attr_put_identity(struct buf *b, const struct store_meta *meta)
 {
 	buf_put_u64(b, meta->size | (uint64_t)DIGEST_VERSION << 56);
 	buf_put_u64(b, (uint64_t)meta->mtime_ns);
-	buf_put_u64(b, meta->ino);
+	buf_put_u64(b, (uint64_t)clock_wall_ns());
 }
 
 static bool
@@ -310,8 +337,17 @@ attr_is_of(struct reader *r, const struct store_meta *meta)
 	is_same &= reader_u64(r) ==
 		   (meta->size | (uint64_t)DIGEST_VERSION << 56);
 	is_same &= reader_u64(r) == (uint64_t)meta->mtime_ns;
-	is_same &= reader_u64(r) == meta->ino;
+	is_same &= is_set_at(meta->ctime_ns, (int64_t)reader_u64(r));
 	return is_same;
+}
+
+static bool
+is_set_at(int64_t ctime_ns, int64_t set_ns)
+{
+	int64_t late_ns;
+
+	return !__builtin_sub_overflow(ctime_ns, set_ns, &late_ns) &&
+	       late_ns >= -DIGEST_EARLY_NS && late_ns <= DIGEST_LATE_NS;
 }
 
 struct digest_table *

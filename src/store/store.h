@@ -197,10 +197,11 @@ int store_fetch(int fd, uint64_t off, uint64_t len);
 
 /*
  * The SHA-256 kept for this file, if it was computed of these very bytes as
- * far as size, mtime and inode tell.  Kept in the extended attribute
- * user.netpan.sha256, and where the file system or its rights allow none in
- * memory, for the last few thousand files; there ctime must agree too.
- * Returns 0, -ENODATA (none, or of other bytes).
+ * far as size, mtime and ctime tell; meta is a fresh look.  Kept in the
+ * extended attribute user.netpan.sha256, which holds only until the file's
+ * ctime moves again; and where the file system or its rights allow none, or
+ * its clock is not ours, in memory, for the last few thousand files.  WAIT
+ * where store_may_stall.  Returns 0, -ENODATA (none, or of other bytes).
  */
 int store_digest_cached(struct store *, int fd, const struct store_meta *,
     uint8_t out[STORE_SHA256_SIZE]);
@@ -209,12 +210,13 @@ int store_digest_cached(struct store *, int fd, const struct store_meta *,
  * WAIT, long.  Computes it by reading the file; stop (may be NULL) may be set
  * by another thread to end early (-ECANCELED).  Keeps it when the file has
  * been the same from meta's look until after the last byte, ctime too, and
- * its mtime (for memory: and ctime) is not so recent, 2 s, that a change could
- * hide behind it.  What is kept in attributes moves the file's ctime: the
+ * its mtime (for memory: and ctime) is not so recent, 60 s, that a change
+ * could hide behind it.  What is kept in attributes moves the file's ctime: the
  * digest, and of a large file on the way how far it got
  * (user.netpan.sha256.part), from where the next call goes on.  Returns 0,
  * -ESTALE (it is not as meta says, or changed while read), -ECANCELED,
- * -EISDIR, -EIO ...; out is the digest only with 0.
+ * -EISDIR, -EOVERFLOW (2^56 bytes or more), -EIO ...; out is the digest only
+ * with 0.
  */
 int store_digest_compute(struct store *, int fd, const struct store_meta *,
     const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE]);

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <openssl/evp.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "store/digest.h"
@@ -25,6 +26,7 @@
 
 #define ATTR "user.netpan.sha256"
 #define ATTR_BYTES 56
+#define NS_PER_S INT64_C(1000000000)
 #define OLD_S 1500000000
 
 #define SHA_EMPTY \
@@ -38,6 +40,7 @@
 static struct {
 	int setxattr_errno;
 	int setxattr_asked;
+	int64_t ahead_s; /* our clock, of the file system's */
 	int pread_errno;
 	void (*on_pread)(void); /* before the second read */
 	int preads;
@@ -50,6 +53,7 @@ static struct {
 } hook;
 
 static void let_time_pass(struct tree *, const char *);
+static int64_t attr_shift(uint8_t *, int64_t);
 
 int64_t __wrap_clock_wall_s(void);
 int __real_fsetxattr(int, const char *, const void *, size_t, int);
@@ -67,10 +71,17 @@ int
 __wrap_fsetxattr(
     int fd, const char *name, const void *value, size_t len, int flags)
 {
+	uint8_t skewed[ATTR_BYTES];
+
 	fake.setxattr_asked++;
 	if (fake.setxattr_errno != 0) {
 		errno = fake.setxattr_errno;
 		return -1;
+	}
+	if (fake.ahead_s != 0 && len == ATTR_BYTES) {
+		memcpy(skewed, value, len);
+		attr_shift(skewed, fake.ahead_s * NS_PER_S);
+		value = skewed;
 	}
 	return __real_fsetxattr(fd, name, value, len, flags);
 }
@@ -234,18 +245,48 @@ set_ages(struct tree *t, const char *name, int64_t mtime_age, int64_t ctime_age)
 	} while (st.st_ctim.tv_sec != fake.wall_s - ctime_age);
 }
 
-/* Until what is done now has another ctime than the file. */
+/* Adds ns to when the attribute says it was set; says when that is. */
+static int64_t
+attr_shift(uint8_t *value, int64_t ns)
+{
+	uint64_t set = 0;
+
+	for (int i = 0; i < 8; i++)
+		set |= (uint64_t)value[16 + i] << 8 * i;
+	set += (uint64_t)ns;
+	for (int i = 0; i < 8; i++)
+		value[16 + i] = (uint8_t)(set >> 8 * i);
+	return (int64_t)set;
+}
+
+static int64_t
+ctime_of(struct tree *t, const char *name)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(t->in_fd, name, &st, 0), 0);
+	return st.st_ctim.tv_sec * NS_PER_S + st.st_ctim.tv_nsec;
+}
+
+/* Until what is done now has a ctime more than ns after the file's. */
+static void
+let_pass(struct tree *t, const char *name, int64_t ns)
+{
+	const struct timespec tick = { .tv_nsec = 1000000 };
+	int64_t then = ctime_of(t, name);
+
+	for (;;) {
+		tree_write(t->in_fd, "clock", "");
+		if (ctime_of(t, "clock") - then > ns)
+			return;
+		nanosleep(&tick, NULL);
+	}
+}
+
 static void
 let_time_pass(struct tree *t, const char *name)
 {
-	struct stat st, now;
-
-	assert_int_equal(fstatat(t->in_fd, name, &st, 0), 0);
-	do {
-		tree_write(t->in_fd, "clock", "");
-		assert_int_equal(fstatat(t->in_fd, "clock", &now, 0), 0);
-	} while (now.st_ctim.tv_sec == st.st_ctim.tv_sec &&
-		 now.st_ctim.tv_nsec == st.st_ctim.tv_nsec);
+	let_pass(t, name, 0);
 }
 
 static void
@@ -343,9 +384,6 @@ test_changed(void **state)
 		fd_close(&fd);
 		meta.ino++;
 		fd = open_file(t, "a", &(struct store_meta){ 0 });
-		assert_int_equal(store_digest_cached(t->store, fd, &meta,
-				     (uint8_t[STORE_SHA256_SIZE]){ 0 }),
-		    -ENODATA);
 		assert_int_equal(store_digest_compute(t->store, fd, &meta, NULL,
 				     (uint8_t[STORE_SHA256_SIZE]){ 0 }),
 		    -ESTALE);
@@ -366,20 +404,20 @@ test_racy(void **state)
 	} cases[] = {
 		{ __LINE__, 0, 0, 0, false },
 		{ __LINE__, 0, 1, 0, false },
-		{ __LINE__, 0, 2, 0, false },
-		{ __LINE__, 0, 3, 0, true },
+		{ __LINE__, 0, 60, 0, false },
+		{ __LINE__, 0, 61, 0, true },
 		{ __LINE__, 0, 100, 0, true },
 		{ __LINE__, 0, 1700000000, 0, true },
 		{ __LINE__, 0, -1, 0, false },
 		{ __LINE__, 0, -100000, 0, false },
-		{ __LINE__, 0, 2, 100, false },
+		{ __LINE__, 0, 60, 100, false },
 		/* What memory proves by ctime needs that to be settled too. */
 		{ __LINE__, ENOTSUP, 0, 0, false },
 		{ __LINE__, ENOTSUP, 100, 0, false },
-		{ __LINE__, ENOTSUP, 100, 2, false },
-		{ __LINE__, ENOTSUP, 100, 3, true },
-		{ __LINE__, ENOTSUP, 2, 100, false },
-		{ __LINE__, ENOTSUP, 3, 100, true },
+		{ __LINE__, ENOTSUP, 100, 60, false },
+		{ __LINE__, ENOTSUP, 100, 61, true },
+		{ __LINE__, ENOTSUP, 60, 100, false },
+		{ __LINE__, ENOTSUP, 61, 100, true },
 		{ __LINE__, ENOTSUP, -1, 100, false },
 	};
 	struct tree *t = *state;
@@ -402,6 +440,7 @@ test_attr(void **state)
 	struct tree *t = *state;
 	uint8_t want[ATTR_BYTES], value[ATTR_BYTES + 8];
 	struct store_meta meta;
+	uint64_t before = (uint64_t)clock_wall_ns();
 	int fd;
 
 	need_attrs(t);
@@ -411,34 +450,135 @@ test_attr(void **state)
 	assert_int_equal(fake.setxattr_asked, 1);
 	assert_int_equal(attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
 
-	/* The layout is on disks: size and version, mtime, inode, digest. */
+	/* The layout is on disks: size and version, mtime, when, digest. */
 	fd = open_file(t, "file", &meta);
 	fd_close(&fd);
 	memset(want, 0, sizeof(want));
 	want[0] = 3;
-	want[7] = 1;
-	for (int i = 0; i < 8; i++) {
+	want[7] = 2;
+	for (int i = 0; i < 8; i++)
 		want[8 + i] = (uint8_t)((uint64_t)meta.mtime_ns >> 8 * i);
-		want[16 + i] = (uint8_t)(meta.ino >> 8 * i);
-	}
-	memcpy(want + 24, value + 24, STORE_SHA256_SIZE);
+	assert_in_range(
+	    attr_shift(value, 0), before, (uint64_t)clock_wall_ns());
+	memcpy(want + 16, value + 16, 8 + STORE_SHA256_SIZE);
 	check_hex(__LINE__, want + 24, SHA_ABC);
 	assert_memory_equal(value, want, ATTR_BYTES);
 
-	/* Kept for the next store, and across chmod. */
+	/* Kept for the next store. */
 	store_free(t->store);
 	assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
 	check_cached(__LINE__, t, "file", SHA_ABC);
-	assert_int_equal(fchmodat(t->in_fd, "file", 0600, 0), 0);
-	check_cached(__LINE__, t, "file", SHA_ABC);
-
-	/* Copied with its attributes: another inode. */
-	make_file(t, "copy", "abc", 0);
-	set_attr(t, "copy", want, sizeof(want));
-	check_cached(__LINE__, t, "copy", NULL);
 }
 
-/* Any other value is none: each byte of what proves it flipped, each length. */
+/* It counts while ctime is where setting it has put it. */
+static void
+test_attr_ctime(void **state)
+{
+	static const struct {
+		int line;
+		int64_t late_ns; /* ctime, of the moment noted */
+		bool is_kept;
+	} cases[] = {
+		{ __LINE__, 0, true },
+		{ __LINE__, -20000000, true },
+		{ __LINE__, -20000001, false },
+		{ __LINE__, NS_PER_S, true },
+		{ __LINE__, NS_PER_S + 1, false },
+		{ __LINE__, -NS_PER_S, false },
+		{ __LINE__, 100000 * NS_PER_S, false },
+		{ __LINE__, -100000 * NS_PER_S, false },
+	};
+	struct tree *t = *state;
+	uint8_t value[ATTR_BYTES], got[STORE_SHA256_SIZE];
+	struct store_meta meta;
+	int64_t set_ns;
+	int fd;
+
+	need_attrs(t);
+	make_file(t, "file", "abc", 0);
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	assert_int_equal(attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
+	set_ns = attr_shift(value, 0);
+	fd = open_file(t, "file", &meta);
+	for (size_t i = 0; i < nitems(cases); i++) {
+		meta.ctime_ns = set_ns + cases[i].late_ns;
+		if (store_digest_cached(t->store, fd, &meta, got) !=
+		    (cases[i].is_kept ? 0 : -ENODATA))
+			fail_line(cases[i].line, "not as wanted");
+	}
+	/* No difference of the two can be written. */
+	meta.ctime_ns = INT64_MIN;
+	assert_int_equal(
+	    store_digest_cached(t->store, fd, &meta, got), -ENODATA);
+	attr_shift(value, INT64_MIN);
+	set_attr(t, "file", value, sizeof(value));
+	meta.ctime_ns = INT64_MAX;
+	assert_int_equal(
+	    store_digest_cached(t->store, fd, &meta, got), -ENODATA);
+	fd_close(&fd);
+}
+
+/* What was done since, with mtime put back, is noticed by ctime alone. */
+static void
+test_attr_hidden_change(void **state)
+{
+	struct tree *t = *state;
+	uint8_t value[ATTR_BYTES];
+	int fd;
+
+	need_attrs(t);
+	make_file(t, "file", "abc", 0);
+	make_file(t, "mode", "abc", 0);
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	check_compute(__LINE__, t, "mode", 0, SHA_ABC);
+	/* ctime may be a tick before the moment noted */
+	let_pass(t, "mode", NS_PER_S + NS_PER_S / 10);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+	check_cached(__LINE__, t, "mode", SHA_ABC);
+
+	assert_int_equal(attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
+	fd = openat(t->in_fd, "file", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "abd", 3, 0), 3);
+	fd_close(&fd);
+	tree_set_mtime(t->in_fd, "file", OLD_S);
+	check_cached(__LINE__, t, "file", NULL);
+	assert_int_equal(fchmodat(t->in_fd, "mode", 0600, 0), 0);
+	check_cached(__LINE__, t, "mode", NULL);
+	/* Copied with its attributes. */
+	make_file(t, "copy", "abc", 0);
+	set_attr(t, "copy", value, sizeof(value));
+	check_cached(__LINE__, t, "copy", NULL);
+	/* Computed anew, it is right again. */
+	check_compute(__LINE__, t, "mode", 0, SHA_ABC);
+	check_cached(__LINE__, t, "mode", SHA_ABC);
+}
+
+/* A file system with another clock: what it keeps is never believed, so memory
+ * keeps it too. */
+static void
+test_attr_other_clock(void **state)
+{
+	static const int64_t ahead_s[] = { 2, 100000, -2, -100000 };
+	struct tree *t = *state;
+	uint8_t value[ATTR_BYTES];
+
+	need_attrs(t);
+	for (size_t i = 0; i < nitems(ahead_s); i++) {
+		fake.ahead_s = ahead_s[i];
+		make_file(t, "file", "abc", 0);
+		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		assert_int_equal(
+		    attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
+		check_cached(__LINE__, t, "file", SHA_ABC);
+		store_free(t->store);
+		assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+		check_cached(__LINE__, t, "file", NULL);
+		assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
+	}
+}
+
+/* Any other value is none: each bit of what proves it flipped (of the time only
+ * those that are more than its tolerance), each length. */
 static void
 test_attr_bad(void **state)
 {
@@ -451,6 +591,8 @@ test_attr_bad(void **state)
 	assert_int_equal(attr_of(t, "file", good, sizeof(good)), ATTR_BYTES);
 	for (int i = 0; i < ATTR_BYTES - STORE_SHA256_SIZE; i++) {
 		for (int bit = 0; bit < 8; bit++) {
+			if (i >= 16 && 8 * (i - 16) + bit < 31)
+				continue;
 			memcpy(bad, good, sizeof(good));
 			bad[i] ^= (uint8_t)(1 << bit);
 			set_attr(t, "file", bad, sizeof(good));
@@ -805,6 +947,9 @@ main(void)
 		TREE_TEST(test_changed),
 		TREE_TEST(test_racy),
 		TREE_TEST(test_attr),
+		TREE_TEST(test_attr_ctime),
+		TREE_TEST(test_attr_hidden_change),
+		TREE_TEST(test_attr_other_clock),
 		TREE_TEST(test_attr_bad),
 		TREE_TEST(test_no_attr),
 		TREE_TEST(test_read_only_file),

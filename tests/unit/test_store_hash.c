@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/hash.h"
@@ -196,6 +197,7 @@ a_digest_goes_on(void **state)
 	assert_memory_equal(got, want, sizeof(want));
 	assert_false(has(MARK));
 	assert_true(has(DIGEST));
+	assert_int_equal(store_fd_meta(file_fd, &meta), 0);
 	assert_int_equal(store_digest_cached(store, file_fd, &meta, got), 0);
 	assert_memory_equal(got, want, sizeof(want));
 }
@@ -226,6 +228,76 @@ a_broken_mark_is_none(void **state)
 	assert_memory_equal(got, want, sizeof(want));
 }
 
+/* Until what is done now has a ctime more than a second after the file's, and
+ * after the moment noted, which may be a tick later. */
+static void
+let_a_second_pass(void)
+{
+	const struct timespec tick = { .tv_nsec = 1000000 };
+	struct store_meta now;
+	FILE *f = tmpfile();
+
+	assert_non_null(f);
+	assert_int_equal(store_fd_meta(file_fd, &meta), 0);
+	do {
+		nanosleep(&tick, NULL);
+		assert_int_equal(fchmod(fileno(f), 0600), 0);
+		assert_int_equal(store_fd_meta(fileno(f), &now), 0);
+	} while (now.ctime_ns - meta.ctime_ns < INT64_C(1100000000));
+	fclose(f);
+}
+
+/* A change since the mark, with mtime put back: its bytes are not gone on
+ * from. */
+static void
+a_mark_before_a_change_is_none(void **state)
+{
+	struct timespec times[2] = { { .tv_sec = 1500000000 },
+		{ .tv_sec = 1500000000 } };
+	uint8_t want[32], got[32];
+
+	(void)state;
+	fremovexattr(file_fd, DIGEST);
+	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
+		skip();
+	let_a_second_pass();
+	assert_int_equal(pwrite(file_fd, "NETPAN", 6, 0), 6);
+	assert_int_equal(futimens(file_fd, times), 0);
+	reference(want);
+	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
+	assert_int_equal(n_read, SIZE);
+	assert_memory_equal(got, want, sizeof(want));
+}
+
+/* Who has been overtaken leaves the mark of the one that goes on: to remove it
+ * would move ctime, and neither would keep anything. */
+static void
+a_loser_leaves_the_mark(void **state)
+{
+	struct store_meta before, after;
+	uint8_t got[32];
+
+	(void)state;
+	fremovexattr(file_fd, DIGEST);
+	assert_int_equal(store_fd_meta(file_fd, &before), 0);
+	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
+		skip();
+	/* One that looked before that mark takes it up, and has lost. */
+	meta = before;
+	assert_int_equal(store_fd_meta(file_fd, &before), 0);
+	assert_int_equal(compute(UINT64_MAX, got), 0);
+	assert_int_equal(n_read, SIZE - 256 * MIB);
+	assert_true(has(MARK));
+	assert_false(has(DIGEST));
+	assert_int_equal(store_fd_meta(file_fd, &after), 0);
+	assert_int_equal(after.ctime_ns, before.ctime_ns);
+	/* The winner's goes on. */
+	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
+	assert_int_equal(n_read, SIZE - 256 * MIB);
+	assert_false(has(MARK));
+	assert_true(has(DIGEST));
+}
+
 /* Changed meanwhile, with its mtime put back: nothing is kept for others. */
 static void
 a_hidden_change_is_not_kept(void **state)
@@ -250,6 +322,8 @@ main(void)
 		cmocka_unit_test(lengths_are_whole),
 		cmocka_unit_test(a_digest_goes_on),
 		cmocka_unit_test(a_broken_mark_is_none),
+		cmocka_unit_test(a_mark_before_a_change_is_none),
+		cmocka_unit_test(a_loser_leaves_the_mark),
 		cmocka_unit_test(a_hidden_change_is_not_kept),
 	};
 
