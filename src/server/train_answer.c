@@ -544,17 +544,24 @@ step_digest(struct answer *a, enum want *want)
 	return true;
 }
 
+/* Another may have computed it while this job waited for its turn; the file's
+ * ctime has moved with that, so it is looked at anew. */
 static void
 hash_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, hash);
+	struct store *store = a->conn->worker->store;
+	struct store_meta now;
 
-	/* another may have computed it while this job waited for its turn */
-	answer_look_up_digest(a);
-	if (a->hash_result == 0)
+	if (store_fd_meta(a->fd, &now) != 0 ||
+	    !store_meta_same(&now, &a->meta)) {
+		a->hash_result = -ESTALE;
 		return;
-	a->hash_result = store_digest_compute(
-	    a->conn->worker->store, a->fd, &a->meta, &a->hash.stop, a->sha256);
+	}
+	a->hash_result = store_digest_cached(store, a->fd, &now, a->sha256);
+	if (a->hash_result != 0)
+		a->hash_result = store_digest_compute(
+		    store, a->fd, &now, &a->hash.stop, a->sha256);
 }
 
 static void
