@@ -10,7 +10,7 @@
 
 /* one round: move to workers, send, take back what did not go */
 static unsigned stage(struct fdpool *);
-static struct fdp_member *choose(struct fdpool *);
+static struct fdp_member *choose(const struct fdpool *);
 static bool send_staged(struct fdpool *, struct fdp_member *);
 static void sent(struct fdpool *, struct fdp_member *, unsigned n);
 static void unstage(struct fdpool *, struct fdp_member *);
@@ -107,17 +107,16 @@ stage(struct fdpool *p)
 	return n;
 }
 
-/* The least loaded; among equals they take turns. */
+/* The least loaded; among equals the first, so that few clients are served by
+ * few workers, whose memory is warm. */
 static struct fdp_member *
-choose(struct fdpool *p)
+choose(const struct fdpool *p)
 {
 	struct fdp_member *best = NULL, *m;
-	unsigned best_load = 0, load, i, at = p->choose_from;
+	unsigned best_load = 0, load, i;
 
-	for (i = 0; i < p->n_places; i++, at++) {
-		if (at >= p->n_places)
-			at = 0;
-		m = p->places[at];
+	for (i = 0; i < p->n_places; i++) {
+		m = p->places[i];
 		if (m == NULL || fdp_member_room(m) == 0)
 			continue;
 		load = m->held + m->in_flight + m->outbox.len;
@@ -126,8 +125,6 @@ choose(struct fdpool *p)
 			best_load = load;
 		}
 	}
-	if (best != NULL)
-		p->choose_from = best->index + 1;
 	return best;
 }
 
