@@ -72,7 +72,7 @@ struct fdpool_counts {
 	uint64_t lost; /* held by a worker when it died, or dropped by it for
 			  want of a descriptor */
 	uint64_t given_again; /* taken back from a worker that died, fell
-				 silent or left */
+				 silent, left or had no descriptors */
 	uint64_t refused; /* turned away: queue full, or by on_accept */
 	uint64_t restarted; /* workers replaced after dying */
 };
@@ -278,8 +278,9 @@ int fdpool_worker_info(
 /* ---- the worker ---- */
 
 /*
- * Takes the channel (on every path), waits for the hello and announces slots:
- * clients may arrive from now on.  A worker drops its rights before this.
+ * Takes the channel (on every path) and waits for the hello.  A worker drops
+ * its rights before this.  slots is how many clients it can hold, announced by
+ * fdpool_worker_ready.
  * slots = 1 says that this worker serves its client in blocking calls: while
  * it holds one the master expects no answer to its pings, and notices only
  * that it is stopped or dead.  With more slots it must come back to
@@ -288,6 +289,16 @@ int fdpool_worker_info(
  * -ENOMEM, -EPIPE (the master is gone), -EPROTO (the master spoke nonsense).
  */
 int fdpool_worker_open(struct fdpool_worker **, int chan_fd, unsigned slots);
+
+/*
+ * Announces the slots: clients may arrive from now on.  Called when the worker
+ * has set up what it needs; one that ends before counts as one that could not
+ * serve, and is replaced after ever longer delays.  fdpool_worker_wait and
+ * _recv do it if it was not done; an event loop that first waits for
+ * fdpool_worker_fd must do it itself.  Again is fine.
+ * Returns 0, or -EPIPE (the master is gone).
+ */
+int fdpool_worker_ready(struct fdpool_worker *);
 
 /* The master's hello; belongs to the handle, valid until it is closed. */
 const void *fdpool_worker_hello(const struct fdpool_worker *, size_t *len);
@@ -299,8 +310,15 @@ unsigned fdpool_worker_index(const struct fdpool_worker *);
  * The course note's way, for slots = 1: waits for one client.  What was said
  * with fdpool_worker_done before is sent first.  client->fd is the caller's
  * and is blocking.  Signals do not end the wait.  Returns 1, 0 (the pool
- * drains or the master is gone: end now), -EPROTO (end now), or -EMFILE (a
- * client was lost for want of room in the descriptor table; go on).
+ * drains or the master is gone: end now), -EPROTO (end now), or -EMFILE (there
+ * is no room for a client in the descriptor table; go on).
+ *
+ * The table: near the limit of RLIMIT_NOFILE clients are received one by one,
+ * each after a probe for room.  Without room they stay where they are, the
+ * master gives them to others and this worker none for 200 ms.  Only clients
+ * for whom room was not doubted (the table is full although the descriptors
+ * received had low numbers, or another thread was faster) are lost: those of
+ * one batch, FDPOOL_WINDOW at most.  From then on room is doubted.
  */
 int fdpool_worker_wait(struct fdpool_worker *, struct fdpool_client *client);
 
@@ -318,7 +336,8 @@ int fdpool_worker_fd(const struct fdpool_worker *);
  * moment, so a close(2) may not be the last: an event loop must stand an event
  * for a socket that it has closed (or EPOLL_CTL_DEL before).  Returns how many
  * came (0: none for now), -EINVAL (cap is 0), -EPIPE (the master is gone: end
- * now), -EPROTO (end now), or -EMFILE (as above; go on).
+ * now), -EPROTO (end now), or -EMFILE (as above; go on, fdpool_worker_fd may
+ * stay readable until the master has reacted).
  */
 ssize_t fdpool_worker_recv(
     struct fdpool_worker *, struct fdpool_client *clients, size_t cap);
@@ -342,8 +361,10 @@ void fdpool_worker_done(struct fdpool_worker *, unsigned n);
  */
 int fdpool_worker_flush(struct fdpool_worker *);
 
-/* Sends what is owed and closes the channel, which tells the master that this
- * worker ends: a process that stays is killed after silent_ms.  NULL is fine.
+/*
+ * Sends what is owed, waiting for room in the channel, and closes it, which
+ * tells the master that this worker ends: a process that stays is killed after
+ * silent_ms.  NULL is fine.
  */
 void fdpool_worker_close(struct fdpool_worker *);
 

@@ -7,10 +7,11 @@
 #include <unistd.h>
 
 #define RETRY_MS 50 /* until a full channel is tried again */
+#define PAUSE_MS 200 /* for a worker without descriptors */
 
 /* one round: move to workers, send, take back what did not go */
 static unsigned stage(struct fdpool *);
-static struct fdp_member *choose(const struct fdpool *);
+static struct fdp_member *choose(struct fdpool *);
 static bool send_staged(struct fdpool *, struct fdp_member *);
 static void sent(struct fdpool *, struct fdp_member *, unsigned n);
 static void unstage(struct fdpool *, struct fdp_member *);
@@ -47,7 +48,8 @@ fdp_member_room(const struct fdp_member *m)
 	uint32_t load = m->held + m->in_flight + m->outbox.len;
 	unsigned slots, window;
 
-	if (m->state != FDPOOL_READY || m->full || load >= m->slots)
+	if (m->state != FDPOOL_READY || m->full || m->paused_to != FDP_NEVER ||
+	    load >= m->slots)
 		return 0;
 	slots = m->slots - load;
 	window = FDPOOL_WINDOW - m->in_flight - m->outbox.len;
@@ -81,6 +83,18 @@ fdp_pump(struct fdpool *p)
 			    !send_staged(p, p->places[i]))
 				again = true;
 	}
+}
+
+/* What could not be taken back stays there: the worker either has room when
+ * the pause is over, or says again that it has none.  One that was told to
+ * leave has that word in its channel, which must stay. */
+void
+fdp_member_pause(struct fdpool *p, struct fdp_member *m)
+{
+	m->paused_to = fdp_now() + PAUSE_MS;
+	fdp_wake_at(p, m->paused_to);
+	if (m->state == FDPOOL_READY || m->state == FDPOOL_SILENT)
+		(void)fdp_take_back(p, m);
 }
 
 void

@@ -27,6 +27,7 @@ static int op_ready(void *, const void *);
 static int op_report(void *, const void *);
 static int op_pong(void *, const void *);
 static int op_bye(void *, const void *);
+static int op_short(void *, const void *);
 
 static const struct fdp_op ops[CTL_TYPES] = {
 	[CTL_READY] = { op_ready, sizeof(struct ctl_ready), PHASE_STARTING,
@@ -34,6 +35,7 @@ static const struct fdp_op ops[CTL_TYPES] = {
 	[CTL_REPORT] = { op_report, sizeof(struct ctl_report), PHASE_READY, 0 },
 	[CTL_PONG] = { op_pong, sizeof(struct ctl_pong), PHASE_READY, 0 },
 	[CTL_BYE] = { op_bye, sizeof(struct ctl_bye), PHASE_READY, OP_ONCE },
+	[CTL_SHORT] = { op_short, sizeof(struct ctl_short), PHASE_READY, 0 },
 };
 
 bool
@@ -160,6 +162,8 @@ op_report(void *ctx, const void *msg)
 	total->taken += report->taken;
 	total->done += report->done;
 	total->lost += report->dropped;
+	if (report->dropped > 0)
+		fdp_member_pause(letter->pool, m);
 	return 0;
 }
 
@@ -185,4 +189,16 @@ op_bye(void *ctx, const void *msg)
 
 	(void)ctx;
 	return bye->reserved == 0 ? -EPIPE : -EPROTO;
+}
+
+static int
+op_short(void *ctx, const void *msg)
+{
+	const struct letter *letter = ctx;
+	const struct ctl_short *shortage = msg;
+
+	if (shortage->reserved != 0)
+		return -EPROTO;
+	fdp_member_pause(letter->pool, letter->from);
+	return 0;
 }

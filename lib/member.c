@@ -178,7 +178,7 @@ member_new(struct fdpool *p, unsigned index)
 		return -ENOMEM;
 	m->index = index;
 	m->pid = m->pidfd = m->chan_fd = m->peer_fd = -1;
-	m->due_at = FDP_NEVER;
+	m->due_at = m->paused_to = FDP_NEVER;
 	error = fdp_ring_init(&m->outbox, FDPOOL_WINDOW);
 	if (error != 0) {
 		fdp_member_free(m);
@@ -193,7 +193,6 @@ static int
 member_start(struct fdpool *p, struct fdp_member *m)
 {
 	struct fdp_child child;
-	siginfo_t status;
 	int error;
 
 	error = fdp_spawn(&child, &p->opt, fdp_close_all, p);
@@ -206,8 +205,7 @@ member_start(struct fdpool *p, struct fdp_member *m)
 	if ((error = send_hello(p, m)) != 0 ||
 	    (error = fdp_watch(p, m->chan_fd, FDP_CHANNEL, m->index)) != 0 ||
 	    (error = fdp_watch(p, m->pidfd, FDP_PROCESS, m->index)) != 0) {
-		fdp_child_kill(m->pidfd);
-		(void)waitid(P_PIDFD, (id_t)m->pidfd, &status, WEXITED);
+		fdp_child_end(m->pidfd);
 		member_ended(p, m);
 		close_account(p, m);
 		return error;
@@ -289,7 +287,7 @@ member_ended(struct fdpool *p, struct fdp_member *m)
 	m->ping_out = m->awaited = m->heard = false;
 	m->has_left = m->distrusted = false;
 	m->missed = 0;
-	m->due_at = FDP_NEVER;
+	m->due_at = m->paused_to = FDP_NEVER;
 	m->state = FDPOOL_EMPTY;
 }
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTL_VERSION 1
+#define CTL_VERSION 2
 
 enum ctl_type {
 	CTL_NONE,
@@ -26,6 +26,7 @@ enum ctl_type {
 	CTL_REPORT,
 	CTL_PONG,
 	CTL_BYE, /* last */
+	CTL_SHORT, /* no room for the next client's descriptor */
 	CTL_TYPES
 };
 
@@ -79,6 +80,11 @@ struct ctl_bye {
 	uint32_t reserved;
 };
 
+struct ctl_short {
+	uint32_t type;
+	uint32_t reserved;
+};
+
 static_assert(sizeof(struct ctl_hello) == 16 + FDPOOL_HELLO_MAX, "no padding");
 static_assert(sizeof(struct ctl_client) == 8 + FDPOOL_TAG_SIZE, "no padding");
 static_assert(sizeof(struct ctl_ping) == 8, "no padding");
@@ -87,6 +93,7 @@ static_assert(sizeof(struct ctl_ready) == 16, "no padding");
 static_assert(sizeof(struct ctl_report) == 16, "no padding");
 static_assert(sizeof(struct ctl_pong) == 8, "no padding");
 static_assert(sizeof(struct ctl_bye) == 8, "no padding");
+static_assert(sizeof(struct ctl_short) == 8, "no padding");
 
 /* Room for any message a worker may send, and, the hello apart, for any that
  * a master may send. */
@@ -96,6 +103,7 @@ union ctl_up {
 	struct ctl_report report;
 	struct ctl_pong pong;
 	struct ctl_bye bye;
+	struct ctl_short shortage;
 };
 
 union ctl_down {

@@ -15,7 +15,7 @@
 
 #define MAIL_MAX 64 /* batches read from one worker at one go */
 #define MAIL_MS 20 /* between two wake-ups for mail that nobody waits for */
-#define LAST_WAIT_MS 2000 /* for a killed worker to be gone, at the end */
+#define LAST_WAIT_MS 2000 /* for killed workers to be gone, at the end */
 
 /* events */
 static void settle(struct fdpool *, bool has_read_mail);
@@ -38,7 +38,7 @@ static bool is_any_unreceived(const struct fdpool *);
 static void member_counts(const struct fdp_member *, struct fdpool_counts *);
 
 /* end */
-static void end_process(struct fdp_member *);
+static void end_process(struct fdp_member *, int64_t deadline);
 
 int
 fdpool_new(struct fdpool **pool, const struct fdpool_options *options)
@@ -161,6 +161,7 @@ fdpool_is_drained(const struct fdpool *p)
 void
 fdpool_free(struct fdpool *p)
 {
+	int64_t deadline;
 	unsigned i;
 
 	if (p == NULL)
@@ -168,9 +169,10 @@ fdpool_free(struct fdpool *p)
 	for (i = 0; i < p->n_places; i++)
 		if (p->places[i] != NULL && p->places[i]->pidfd != -1)
 			fdp_child_kill(p->places[i]->pidfd);
+	deadline = fdp_now() + LAST_WAIT_MS;
 	for (i = 0; i < p->n_places; i++)
 		if (p->places[i] != NULL && p->places[i]->pidfd != -1)
-			end_process(p->places[i]);
+			end_process(p->places[i], deadline);
 	for (i = 0; i < p->n_places; i++)
 		fdp_member_free(p->places[i]);
 	fdp_ring_free(&p->queue);
@@ -455,14 +457,16 @@ epoll_of(const struct fdpool *p, enum fdp_source source)
 
 /* One that cannot be killed is left to the system. */
 static void
-end_process(struct fdp_member *m)
+end_process(struct fdp_member *m, int64_t deadline)
 {
 	struct pollfd pfd = { .fd = m->pidfd, .events = POLLIN };
 	siginfo_t status;
+	int64_t left;
 	int n;
 
-	do
-		n = poll(&pfd, 1, LAST_WAIT_MS);
-	while (n == -1 && errno == EINTR);
+	do {
+		left = deadline - fdp_now();
+		n = poll(&pfd, 1, left > 0 ? (int)left : 0);
+	} while (n == -1 && errno == EINTR);
 	(void)fdp_child_reap(m->pidfd, &status);
 }

@@ -38,6 +38,7 @@ struct fdp_member {
 	uint32_t in_flight; /* sent, neither reported nor taken back */
 	struct fdp_ring outbox; /* about to be sent; empty between calls */
 	bool full; /* the channel took no more; retried */
+	int64_t paused_to; /* it had no descriptors; FDP_NEVER: it is not */
 	bool owes_drain;
 
 	/* hearing from it */
@@ -71,6 +72,7 @@ struct fdpool {
 	/* worker places; a hole is NULL */
 	struct fdp_member *places[FDPOOL_WORKERS_MAX];
 	unsigned n_places;
+	unsigned choose_from;
 
 	/* Room for queue_max, and for all that may come back from workers:
 	 * queued + in flight <= queue_max + places * FDPOOL_WINDOW. */
@@ -147,6 +149,9 @@ unsigned fdp_member_room(const struct fdp_member *);
 unsigned fdp_pool_room(const struct fdpool *);
 /* Gives as many of the queued as there is room for. */
 void fdp_pump(struct fdpool *);
+/* It has no room in its descriptor table: others get what is in flight to it,
+ * and for a while it is given nothing. */
+void fdp_member_pause(struct fdpool *, struct fdp_member *);
 /* Full channels are tried again in a moment. */
 void fdp_retry_soon(struct fdpool *);
 

@@ -81,6 +81,8 @@ each_member(struct fdpool *p, void (*act)(struct fdpool *, struct fdp_member *))
 static void
 due(struct fdpool *p, struct fdp_member *m)
 {
+	if (fdp_now() >= m->paused_to)
+		m->paused_to = FDP_NEVER;
 	if (fdp_now() < m->due_at)
 		return;
 	m->due_at = FDP_NEVER;
@@ -180,6 +182,7 @@ static int64_t
 next_due(const struct fdpool *p)
 {
 	int64_t when = p->beat_at;
+	const struct fdp_member *m;
 	unsigned i;
 
 	if (p->retry_at < when)
@@ -188,9 +191,13 @@ next_due(const struct fdpool *p)
 		when = p->accept_at;
 	if (p->mail_at < when)
 		when = p->mail_at;
-	for (i = 0; i < p->n_places; i++)
-		if (p->places[i] != NULL && p->places[i]->due_at < when)
-			when = p->places[i]->due_at;
+	for (i = 0; i < p->n_places; i++) {
+		m = p->places[i];
+		if (m != NULL && m->due_at < when)
+			when = m->due_at;
+		if (m != NULL && m->paused_to < when)
+			when = m->paused_to;
+	}
 	return when;
 }
 

@@ -70,6 +70,18 @@ fdp_child_kill(int pidfd)
 	(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
 }
 
+void
+fdp_child_end(int pidfd)
+{
+	siginfo_t status;
+	int n;
+
+	fdp_child_kill(pidfd);
+	do
+		n = waitid(P_PIDFD, (id_t)pidfd, &status, WEXITED);
+	while (n == -1 && errno == EINTR);
+}
+
 bool
 fdp_child_reap(int pidfd, siginfo_t *status)
 {

@@ -24,6 +24,9 @@ int fdp_spawn(struct fdp_child *, const struct fdpool_options *,
 /* SIGKILL.  A child that has ended is fine. */
 void fdp_child_kill(int pidfd);
 
+/* SIGKILL, and waits until it is gone, and its status taken. */
+void fdp_child_end(int pidfd);
+
 /*
  * Takes the exit status without waiting.  True when the child has ended;
  * status->si_code is 0 when somebody else took the status (SIGCHLD ignored).

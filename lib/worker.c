@@ -1,6 +1,7 @@
 /* The worker's end of a channel. */
 #include "channel.h"
 #include "fd.h"
+#include "room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,8 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define BATCH 64
+#define SHORT_MS 100 /* between two complaints that there is no room */
 
 enum phase { PHASE_SERVING = 1, PHASE_DRAINING = 2 };
 
@@ -32,9 +35,11 @@ struct fdpool_worker {
 	uint32_t held;
 	int failed; /* -EPIPE or -EPROTO: for good */
 	int hurt; /* -EMFILE: told once */
-	bool is_open; /* has said that it is ready */
+	bool is_ready; /* has said so */
 	bool draining;
 	uint32_t seen;
+	struct fdp_room room;
+	int64_t short_at; /* ms; the last complaint */
 
 	/* what the master has not been told */
 	uint32_t taken;
@@ -42,6 +47,7 @@ struct fdpool_worker {
 	uint32_t dropped;
 	bool owes_pong;
 	uint32_t pong_seq;
+	bool owes_short;
 
 	/* where a received client goes, while a message is handled */
 	struct fdpool_client *client;
@@ -54,12 +60,13 @@ struct fdpool_worker {
 
 /* opening */
 static int hear_hello(struct fdpool_worker *);
-static int say_ready(struct fdpool_worker *);
 static void inbox_init(struct inbox *);
 
 /* receiving */
 static ssize_t receive(struct fdpool_worker *, struct fdpool_client *,
     size_t want, int flags, bool *more);
+static bool is_client_next(const struct fdpool_worker *, int flags);
+static int complain(struct fdpool_worker *);
 static int
 handle(struct fdpool_worker *, unsigned i, struct fdpool_client *client);
 static int descriptor_of(struct msghdr *);
@@ -72,6 +79,7 @@ static int op_drain(void *, const void *);
 
 /* saying */
 static int say(struct fdpool_worker *, int flags);
+static int say_all(struct fdpool_worker *, int flags);
 
 static const struct fdp_op ops[CTL_TYPES] = {
 	[CTL_CLIENT] = { op_client, sizeof(struct ctl_client), PHASE_SERVING,
@@ -103,14 +111,30 @@ fdpool_worker_open(struct fdpool_worker **worker, int chan_fd, unsigned slots)
 	if (fcntl(w->chan_fd, F_SETFD, FD_CLOEXEC) == -1 ||
 	    fcntl(w->chan_fd, F_SETFL, 0) == -1)
 		goto out;
-	if ((error = hear_hello(w)) != 0 || (error = say_ready(w)) != 0)
+	fdp_room_init(&w->room, w->chan_fd);
+	if ((error = hear_hello(w)) != 0)
 		goto out;
-	w->is_open = true;
 	*worker = w;
 	return 0;
 out:
 	fdp_close(&chan_fd);
 	fdpool_worker_close(w);
+	return error;
+}
+
+int
+fdpool_worker_ready(struct fdpool_worker *w)
+{
+	struct ctl_ready ready = {
+		.type = CTL_READY, .version = CTL_VERSION, .slots = w->slots
+	};
+	int error;
+
+	if (w->is_ready)
+		return 0;
+	error = fdp_chan_send(w->chan_fd, &ready, sizeof(ready), 0);
+	if (error == 0)
+		w->is_ready = true;
 	return error;
 }
 
@@ -142,9 +166,11 @@ fdpool_worker_is_draining(const struct fdpool_worker *w)
 int
 fdpool_worker_wait(struct fdpool_worker *w, struct fdpool_client *client)
 {
+	ssize_t n = fdpool_worker_ready(w);
 	bool more;
-	ssize_t n;
 
+	if (n != 0)
+		return n == -EPIPE ? 0 : (int)n;
 	do {
 		/* The master does not ping a worker of one slot that it
 		 * believes busy, so what it has not been told must go before
@@ -169,6 +195,8 @@ fdpool_worker_recv(
 
 	if (cap == 0)
 		return -EINVAL;
+	if ((n = fdpool_worker_ready(w)) != 0)
+		return n;
 	(void)say(w, MSG_DONTWAIT);
 	while (more && got < cap) {
 		n = receive(w, clients + got, cap - got, MSG_DONTWAIT, &more);
@@ -205,9 +233,8 @@ fdpool_worker_close(struct fdpool_worker *w)
 
 	if (w == NULL)
 		return;
-	if (w->is_open && w->failed == 0 && say(w, MSG_DONTWAIT) == 0)
-		(void)fdp_chan_send(
-		    w->chan_fd, &bye, sizeof(bye), MSG_DONTWAIT);
+	if (w->is_ready && w->failed == 0 && say_all(w, 0) == 0)
+		(void)fdp_chan_send(w->chan_fd, &bye, sizeof(bye), 0);
 	fdp_close(&w->chan_fd);
 	free(w);
 }
@@ -236,16 +263,6 @@ hear_hello(struct fdpool_worker *w)
 	w->hello_len = hello.len;
 	memcpy(w->hello, hello.bytes, hello.len);
 	return 0;
-}
-
-static int
-say_ready(struct fdpool_worker *w)
-{
-	struct ctl_ready ready = {
-		.type = CTL_READY, .version = CTL_VERSION, .slots = w->slots
-	};
-
-	return fdp_chan_send(w->chan_fd, &ready, sizeof(ready), 0);
 }
 
 static void
@@ -283,6 +300,11 @@ receive(struct fdpool_worker *w, struct fdpool_client *clients, size_t want,
 	w->hurt = 0;
 	if (w->failed != 0 || hurt != 0)
 		return w->failed != 0 ? w->failed : hurt;
+	cap = fdp_room_for(&w->room, cap);
+	if (cap == 0 && is_client_next(w, flags))
+		return complain(w);
+	if (cap == 0)
+		cap = 1;
 	do
 		n = recvmmsg(w->chan_fd, w->inbox.heads, cap,
 		    flags | MSG_CMSG_CLOEXEC, NULL);
@@ -308,6 +330,38 @@ receive(struct fdpool_worker *w, struct fdpool_client *clients, size_t want,
 	return w->failed != 0 ? w->failed : hurt;
 }
 
+/* Looks, and leaves it there: pings and the drain are heard without room. */
+static bool
+is_client_next(const struct fdpool_worker *w, int flags)
+{
+	uint32_t type = CTL_NONE;
+	ssize_t n;
+
+	do
+		n = recv(w->chan_fd, &type, sizeof(type), flags | MSG_PEEK);
+	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
+	return n == (ssize_t)sizeof(type) && type == CTL_CLIENT;
+}
+
+/* The master takes the client back when it has heard of it.  Until then the
+ * channel stays readable, but the complaint is made only now and then: -EMFILE,
+ * and 0 in between. */
+static int
+complain(struct fdpool_worker *w)
+{
+	struct timespec now;
+	int64_t ms;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (w->short_at != 0 && ms - w->short_at < SHORT_MS)
+		return 0;
+	w->short_at = ms;
+	w->owes_short = true;
+	(void)say(w, MSG_DONTWAIT);
+	return -EMFILE;
+}
+
 /* 1: a client, 0: another message, or -errno.  Once a message was wrong,
  * those after it are only cleared away. */
 static int
@@ -330,6 +384,7 @@ handle(struct fdpool_worker *w, unsigned i, struct fdpool_client *client)
 		 * not its place in the order of what was taken. */
 		w->taken++;
 		w->dropped++;
+		fdp_room_missed(&w->room);
 		one = -EMFILE;
 	} else if (flags & (MSG_TRUNC | MSG_CTRUNC))
 		one = -EPROTO;
@@ -373,6 +428,7 @@ op_client(void *ctx, const void *msg)
 	w->held++;
 	w->taken++;
 	w->client->fd = fdp_take(&w->client_fd);
+	fdp_room_took(&w->room, w->client->fd);
 	w->client->tag = m->tag;
 	return 1;
 }
@@ -403,6 +459,16 @@ op_drain(void *ctx, const void *msg)
 static int
 say(struct fdpool_worker *w, int flags)
 {
+	int error = say_all(w, flags);
+
+	return error == -EAGAIN ? 0 : error;
+}
+
+/* The same, but -EAGAIN when something is still owed. */
+static int
+say_all(struct fdpool_worker *w, int flags)
+{
+	const struct ctl_short shortage = { .type = CTL_SHORT };
 	struct ctl_pong pong = { .type = CTL_PONG, .seq = w->pong_seq };
 	struct ctl_report report = {
 		.type = CTL_REPORT,
@@ -423,5 +489,11 @@ say(struct fdpool_worker *w, int flags)
 		if (error == 0)
 			w->taken = w->done = w->dropped = 0;
 	}
-	return error == -EAGAIN ? 0 : error;
+	if (error == 0 && w->owes_short) {
+		error = fdp_chan_send(
+		    w->chan_fd, &shortage, sizeof(shortage), flags);
+		if (error == 0)
+			w->owes_short = false;
+	}
+	return error;
 }

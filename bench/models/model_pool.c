@@ -141,7 +141,7 @@ event_init(struct event_worker *w, int chan_fd)
 	if (w->epoll_fd == -1 || epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD,
 				     fdpool_worker_fd(w->channel), &ev) == -1)
 		return -errno;
-	return 0;
+	return fdpool_worker_ready(w->channel);
 }
 
 static int

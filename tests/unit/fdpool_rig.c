@@ -287,6 +287,7 @@ rig_event_worker(int chan_fd, void *rig_work)
 	event.data.fd = fdpool_worker_fd(worker);
 	must(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event.data.fd, &event) == 0,
 	    "epoll_ctl");
+	must(fdpool_worker_ready(worker) == 0, "ready");
 	while (held > 0 || !fdpool_worker_is_draining(worker)) {
 		event_turn(worker, epoll_fd, by_fd, &held);
 		if (fdpool_worker_flush(worker) != 0)

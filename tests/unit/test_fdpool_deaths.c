@@ -589,7 +589,8 @@ closes_and_stays(int chan_fd, void *starts)
 
 	if ((*(int *)starts)++ > 0)
 		return rig_event_worker(chan_fd, &hundred);
-	if (fdpool_worker_open(&worker, chan_fd, 10) != 0)
+	if (fdpool_worker_open(&worker, chan_fd, 10) != 0 ||
+	    fdpool_worker_ready(worker) != 0)
 		return 1;
 	raise(SIGSTOP);
 	fdpool_worker_close(worker);
@@ -609,12 +610,15 @@ channel_closed_but_stays(void **state)
 		.silent_ms = 2000,
 	};
 	struct rig rig;
+	siginfo_t status;
 	int clients[2], pid;
 
 	(void)state;
 	rig_start(&rig, &opt);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
 	pid = rig_worker(&rig, 0).pid;
+	assert_int_equal(
+	    waitid(P_PID, (id_t)pid, &status, WSTOPPED | WNOWAIT), 0);
 	clients[0] = rig_client(&rig);
 	assert_int_equal(fdpool_resize(rig.pool, 2), 0);
 	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);

@@ -258,7 +258,8 @@ miscounts(int chan_fd, void *arg)
 
 	if (counted->starts++ > 0)
 		return rig_blocking_worker(chan_fd, NULL);
-	if (fdpool_worker_open(&worker, chan_fd, 10) != 0)
+	if (fdpool_worker_open(&worker, chan_fd, 10) != 0 ||
+	    fdpool_worker_ready(worker) != 0)
 		return 1;
 	/* Goes on when all three are here; their messages stay unread. */
 	poll(&pfd, 1, -1);
@@ -348,11 +349,16 @@ raw_worker(int *master_fd, unsigned slots)
 
 	*master_fd = raw_master(&worker_fd, true);
 	assert_int_equal(fdpool_worker_open(&worker, worker_fd, slots), 0);
+	assert_int_equal(recv(*master_fd, &ready, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(fdpool_worker_ready(worker), 0);
 	assert_int_equal(
 	    recv(*master_fd, &ready, sizeof(ready), 0), sizeof(ready));
 	assert_int_equal(ready.type, CTL_READY);
 	assert_int_equal(ready.version, CTL_VERSION);
 	assert_int_equal(ready.slots, slots);
+	/* Said once. */
+	assert_int_equal(fdpool_worker_ready(worker), 0);
+	assert_int_equal(recv(*master_fd, &ready, 1, MSG_DONTWAIT), -1);
 	return worker;
 }
 
@@ -722,48 +728,6 @@ no_room_at_the_worker(void **state)
 	assert_int_equal(rig_open_fds(), fds);
 }
 
-static int
-has_no_room(int chan_fd, void *nothing)
-{
-	static struct rig_work ten = { .slots = 10 };
-	struct rlimit limit = { .rlim_cur = 0, .rlim_max = 0 };
-
-	(void)nothing;
-	/* Room for its epoll and two clients. */
-	limit.rlim_cur = limit.rlim_max = (rlim_t)dup(0) + 3;
-	close((int)limit.rlim_cur - 3);
-	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return 1;
-	return rig_event_worker(chan_fd, &ten);
-}
-
-static void
-no_room_is_counted(void **state)
-{
-	struct fdpool_options opt = { .run = has_no_room };
-	struct rig rig;
-	struct fdpool_counts counts;
-	int clients[6], i;
-
-	(void)state;
-	rig_start(&rig, &opt);
-	for (i = 0; i < 6; i++)
-		clients[i] = rig_client(&rig);
-	UNTIL(&rig, rig_counts(&rig).lost == 4);
-	counts = rig_counts(&rig);
-	assert_int_equal(counts.taken, 6);
-	assert_int_equal(counts.held, 2);
-	assert_int_equal(counts.restarted, 0);
-	(void)rig_pid_of(&rig, clients[0]);
-	for (i = 2; i < 6; i++)
-		rig_hear_end(&rig, clients[i]);
-	for (i = 0; i < 6; i++)
-		rig_leave(clients[i]);
-	UNTIL(&rig, rig_counts(&rig).done == 2);
-	assert_int_equal(rig_counts(&rig).free, 10);
-	rig_end(&rig);
-}
-
 int
 main(void)
 {
@@ -778,7 +742,6 @@ main(void)
 		cmocka_unit_test(a_master_that_is_gone),
 		cmocka_unit_test(wait_and_drain),
 		cmocka_unit_test(no_room_at_the_worker),
-		cmocka_unit_test(no_room_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
