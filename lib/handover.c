@@ -11,7 +11,7 @@
 
 /* one round: move to workers, send, take back what did not go */
 static unsigned stage(struct fdpool *);
-static struct fdp_member *choose(struct fdpool *);
+static struct fdp_member *choose(const struct fdpool *);
 static bool send_staged(struct fdpool *, struct fdp_member *);
 static void sent(struct fdpool *, struct fdp_member *, unsigned n);
 static void unstage(struct fdpool *, struct fdp_member *);

@@ -72,7 +72,6 @@ struct fdpool {
 	/* worker places; a hole is NULL */
 	struct fdp_member *places[FDPOOL_WORKERS_MAX];
 	unsigned n_places;
-	unsigned choose_from;
 
 	/* Room for queue_max, and for all that may come back from workers:
 	 * queued + in flight <= queue_max + places * FDPOOL_WINDOW. */
