@@ -125,6 +125,7 @@ conn_disconnect(struct conn *c)
 struct buf *
 conn_out(struct conn *c)
 {
+	buf_compact(&c->out); /* what was sent gives its room back */
 	return &c->out;
 }
 

@@ -14,6 +14,9 @@
 /* Entries in a row at which the connection broke for good. */
 #define DEAD_MAX 3
 #define ROOM_CHECK (1 << 20)
+/* Entries of one answer that were not listed: more is no new file, but an
+ * answer without an end. */
+#define STRANGE_MAX 100000
 
 enum rx { RX_NONE, RX_FILE, RX_DRAIN };
 
@@ -34,6 +37,7 @@ struct fetcher {
 	unsigned dead; /* entries in a row that were given up */
 
 	/* the answer that is coming: of ring[first] */
+	unsigned strange; /* entries of it that were not listed */
 	bool has_seen;
 	struct path seen; /* the last entry of it */
 	struct path until;
@@ -54,8 +58,8 @@ static bool give_up_entry(struct fetcher *);
 static void give_all_back(struct fetcher *);
 
 /* asking */
-static void ask_ahead(struct fetcher *);
-static void ask(struct fetcher *, struct stretch *);
+static int ask_ahead(struct fetcher *);
+static int ask(struct fetcher *, struct stretch *);
 static void ask_part(struct fetcher *, struct stretch *);
 static int reconnect(struct fetcher *);
 static void answer_begin(struct fetcher *);
@@ -128,12 +132,13 @@ fetcher_main(void *arg)
 	int r;
 
 	while (goes_on) {
-		ask_ahead(f);
+		r = ask_ahead(f);
 		if (f->n == 0) {
 			job_retire(f->job);
 			break;
 		}
-		r = conn_is_open(f->conn) ? step(f) : reconnect(f);
+		if (r == 0)
+			r = conn_is_open(f->conn) ? step(f) : reconnect(f);
 		if (r != 0)
 			goes_on = recover(f, r);
 	}
@@ -206,31 +211,34 @@ give_all_back(struct fetcher *f)
 
 /* ---- asking ---- */
 
-static void
+static int
 ask_ahead(struct fetcher *f)
 {
 	struct stretch *s;
 	uint64_t due = 0;
 	unsigned i;
+	int r = 0;
 
 	for (i = 0; i < f->n; i++)
 		due += f->ring[(f->first + i) % CONN_AHEAD]->due;
-	while (f->n < CONN_AHEAD && (f->n == 0 || due < AHEAD_BYTES)) {
+	while (
+	    r == 0 && f->n < CONN_AHEAD && (f->n == 0 || due < AHEAD_BYTES)) {
 		s = job_take(f->job, f->n == 0);
 		if (s == NULL)
-			return;
+			break;
 		due += s->due;
 		f->ring[(f->first + f->n) % CONN_AHEAD] = s;
 		f->n++;
 		if (conn_is_open(f->conn)) {
-			ask(f, s);
+			r = ask(f, s);
 			if (f->n == 1)
 				answer_begin(f);
 		}
 	}
+	return r;
 }
 
-static void
+static int
 ask(struct fetcher *f, struct stretch *s)
 {
 	struct train_tree *t = &f->request;
@@ -244,8 +252,9 @@ ask(struct fetcher *f, struct stretch *s)
 	if (s->end < tree_count(tree))
 		tree_path(tree, s->end, &t->until);
 	t->offset = s->offset;
-	/* the ring is no longer than what the connection has room for */
-	(void)train_tree_put(conn_out(f->conn), t);
+	/* the ring is no longer than what the connection has room for; an
+	 * answer to what was not asked would be taken for the next one's */
+	return train_tree_put(conn_out(f->conn), t);
 }
 
 /* Opens what an earlier run left of the first file. */
@@ -278,11 +287,11 @@ reconnect(struct fetcher *f)
 		f->first = (f->first + 1) % CONN_AHEAD;
 		f->n--;
 	}
-	for (i = 0; i < f->n; i++)
-		ask(f, f->ring[(f->first + i) % CONN_AHEAD]);
+	for (i = 0; i < f->n && r == 0; i++)
+		r = ask(f, f->ring[(f->first + i) % CONN_AHEAD]);
 	if (f->n > 0)
 		answer_begin(f);
-	return 0;
+	return r;
 }
 
 static void
@@ -292,6 +301,7 @@ answer_begin(struct fetcher *f)
 	struct tree *tree = f->job->tree;
 
 	f->rx = RX_NONE;
+	f->strange = 0;
 	f->has_seen = false;
 	path_init(&f->until);
 	if (s->end < tree_count(tree))
@@ -345,8 +355,12 @@ on_head(struct fetcher *f, const struct arrival *a)
 	if (reason != NULL)
 		return proto(f, reason);
 	f->left = f->head.size - f->head.offset;
-	if (!pass_to_head(f, s)) /* was not listed: is not wanted */
+	if (!pass_to_head(f, s)) { /* was not listed: is not wanted */
+		if (++f->strange > STRANGE_MAX)
+			return proto(
+			    f, "no end of entries that it never listed");
 		return f->head.kind == TRAIN_FILE ? drain(f) : 0;
+	}
 	e = tree_entry(f->job->tree, s->next);
 	if (e->kind == TRAIN_DIR && f->head.kind == TRAIN_DIR) {
 		advance(s);

@@ -80,6 +80,19 @@ dial_with_reply(struct session *session, int *fd)
 	return r;
 }
 
+/* One that takes little before it is read from. */
+static int
+dial_narrow(struct session *session, int *fd)
+{
+	int r = dial_with_reply(session, fd), size = 4096;
+
+	if (r == 0)
+		assert_int_equal(
+		    setsockopt(*fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)),
+		    0);
+	return r;
+}
+
 static int
 tear_down(void **state)
 {
@@ -88,6 +101,31 @@ tear_down(void **state)
 	n_dialled = 0;
 	dial_error = 0;
 	return 0;
+}
+
+/* What was sent in part gives the room of that part back. */
+static void
+test_room_after_a_part_was_sent(void **state)
+{
+	static unsigned char bytes[16];
+	struct session session = make_session();
+	struct conn *c = conn_new(&session);
+	struct arrival a;
+	struct buf *out;
+	size_t cap;
+
+	(void)state;
+	session.dial = dial_narrow;
+	reply_begin();
+	assert_int_equal(conn_connect(c), 0);
+	cap = buf_room(conn_out(c));
+	while (buf_put(conn_out(c), bytes, sizeof(bytes)) == 0)
+		;
+	assert_int_equal(conn_next(c, &a), -ETIMEDOUT);
+	out = conn_out(c);
+	assert_in_range(buf_len(out), 1, cap - sizeof(bytes));
+	assert_int_equal(buf_room(out), cap - buf_len(out));
+	conn_free(c);
 }
 
 /* Whole, then in pieces of every size. */
@@ -387,6 +425,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_frames, tear_down),
+		cmocka_unit_test_teardown(
+		    test_room_after_a_part_was_sent, tear_down),
 		cmocka_unit_test_teardown(test_hellos, tear_down),
 		cmocka_unit_test_teardown(test_closed, tear_down),
 		cmocka_unit_test_teardown(test_bad_frames, tear_down),
