@@ -27,6 +27,7 @@ static enum client_exit get_list(struct get *);
 static enum client_exit get_compare(struct get *);
 static enum client_exit get_fetch(struct get *);
 static enum client_exit get_finish(struct get *);
+static enum client_exit get_settle(struct get *);
 static void get_summary(struct get *, uint64_t);
 static enum client_exit disk_failed(const struct get *, int);
 static void count_left(struct get *);
@@ -34,8 +35,13 @@ static void count_left(struct get *);
 enum client_exit
 client_get_tree(const struct client_get *ask)
 {
-	static enum client_exit (*const steps[])(
-	    struct get *) = { get_list, get_compare, get_fetch, get_finish };
+	enum { STEP_LIST, STEP_COMPARE, STEP_FETCH, STEP_FINISH, STEPS };
+	static enum client_exit (*const steps[STEPS])(struct get *) = {
+		[STEP_LIST] = get_list,
+		[STEP_COMPARE] = get_compare,
+		[STEP_FETCH] = get_fetch,
+		[STEP_FINISH] = get_finish,
+	};
 	enum client_exit verdict = CLIENT_FAILED;
 	uint64_t began_ms, took_ms;
 	struct get *get;
@@ -58,16 +64,20 @@ client_get_tree(const struct client_get *ask)
 		disk_failed(get, r != 0 ? r : -ENOMEM);
 		goto out;
 	}
-	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	for (i = 0; i < STEPS; i++) {
 		verdict = steps[i](get);
 		if (verdict != CLIENT_DONE)
 			break;
 	}
+	/* what has come by now is as whole as what comes in one go */
+	if ((i == STEP_COMPARE || i == STEP_FETCH) &&
+	    verdict != CLIENT_STOPPED && get_settle(get) == CLIENT_STOPPED)
+		verdict = CLIENT_STOPPED;
 	progress_end(&get->progress);
 	took_ms = progress_elapsed_ms(&get->progress) +
 		  (get->progress.begun_ms - began_ms);
 	/* before it is known what is here there is nothing to sum up */
-	if (verdict != CLIENT_STOPPED && i > 1)
+	if (verdict != CLIENT_STOPPED && i > STEP_COMPARE)
 		get_summary(get, took_ms);
 	if (verdict == CLIENT_STOPPED)
 		say("get: stopped; run the same command again to go on");
@@ -128,9 +138,16 @@ get_fetch(struct get *get)
 static enum client_exit
 get_finish(struct get *get)
 {
+	count_left(get);
+	return get_settle(get);
+}
+
+/* Folders get their modes and times, and all of it gets to the disk. */
+static enum client_exit
+get_settle(struct get *get)
+{
 	int r;
 
-	count_left(get);
 	r = compare_finish(
 	    get->tree, get->target, get->ask->session->stop_fd, &get->tally);
 	if (r == -EINTR)

@@ -52,6 +52,7 @@ listing_fetch(struct conn *conn, struct session *session,
 	memset(skipped, 0, sizeof(*skipped));
 	l->progress = progress;
 	while (!l->is_done && w == 0) {
+		l->why[0] = '\0'; /* what failed before is over */
 		if (!conn_is_open(conn)) {
 			r = conn_reach(conn, &l->tries);
 			if (r != 0) {

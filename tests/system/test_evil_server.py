@@ -221,6 +221,24 @@ def test_files_that_were_not_listed_are_left(site):
     assert site.names() == ["a", "b"]
 
 
+def test_no_end_of_entries_that_were_not_listed(site):
+    class Evil(Slipping):
+        def answer_tree(self, request):
+            if request.flags & HEADS_ONLY:
+                yield from super().answer_tree(request)
+                return
+            yield put_head((b"a",), size=1) + put_data(b"A") + put_end(b"A")
+            for i in range(101):
+                yield b"".join(put_head((f"aa{i:04}{j:04}".encode(),), FOLDER)
+                               for j in range(1000))
+            yield put_head((b"b",), size=1) + put_data(b"B") + put_end(b"B")
+            yield put_sum(2)
+
+    with Evil(("a", b"A"), ("b", b"B")) as server:
+        done = site.get(server, "", "-j", "1")
+    says(done, 1, "breaks the protocol")
+
+
 def test_a_big_file_that_was_not_listed_is_not_waited_for(site):
     class Evil(Slipping):
         def answer_tree(self, request):
@@ -985,6 +1003,30 @@ def test_a_busy_server_is_asked_again(site, code, scope, words):
         done = netpan(*words, server.url(path), cwd=site.target)
         assert server.n_conns >= 4
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_said_is_what_failed_last(site):
+    """Not that it was busy some time before."""
+    class BusyThenGone(TrainServer):
+        def answer_tree(self, request):
+            self.listener.shutdown(socket.SHUT_RDWR)
+            yield put_error(10)
+
+    with BusyThenGone(("a", b"A")) as server:
+        done = site.get(server)
+    says(done, 3, "refused")
+    assert "busy" not in done.stderr
+
+
+def test_folders_of_a_run_that_fails(site):
+    """They have their modes and times, as far as it came."""
+    with Gone(Entry("d", mode=0o751), ("d/a", b"A"),
+              Entry("e", mode=0o555)) as server:
+        says(site.get(server), 3, "refused")
+    for name, mode in ("d", 0o751), ("e", 0o555):
+        st = (site.target / name).stat()
+        assert stat.S_IMODE(st.st_mode) == mode
+        assert st.st_mtime_ns == MTIME
 
 
 def test_a_server_that_goes_away(site):
