@@ -2,6 +2,8 @@
  * netpan: the command line.  Words of the user become operations of
  * client.h; the exit status says how they ended.
  */
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +22,27 @@ static const char *const own_synopsis[] = { "--help", "--version", NULL };
 
 static void usage(FILE *);
 static void help(void);
+static bool is_help(const char *);
+static const struct command *command_of(const char *);
 static int run(const struct command *, int, char **);
 static int output_end(int);
 
 int
 main(int argc, char **argv)
 {
+	const struct command *command;
 	char shown[256];
-	size_t i;
+
+	/* a file that gets too big is that file's error */
+	(void)signal(SIGXFSZ, SIG_IGN);
 
 	if (argc < 2) {
 		usage(stderr);
 		return CLIENT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+	/* also behind a command, where it cannot be an option's argument */
+	if (is_help(argv[1]) ||
+	    (argc > 2 && command_of(argv[1]) != NULL && is_help(argv[2]))) {
 		help();
 		return output_end(CLIENT_DONE);
 	}
@@ -41,11 +50,28 @@ main(int argc, char **argv)
 		printf("netpan %s\n", NETPAN_VERSION);
 		return output_end(CLIENT_DONE);
 	}
-	for (i = 0; i < N_COMMANDS; i++)
-		if (strcmp(argv[1], commands[i]->name) == 0)
-			return run(commands[i], argc - 1, argv + 1);
+	command = command_of(argv[1]);
+	if (command != NULL)
+		return run(command, argc - 1, argv + 1);
 	return options_wrong(NULL, "%s is not a command",
 	    text_escape(shown, sizeof(shown), argv[1], strlen(argv[1])));
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static const struct command *
+command_of(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < N_COMMANDS; i++)
+		if (strcmp(name, commands[i]->name) == 0)
+			return commands[i];
+	return NULL;
 }
 
 static int

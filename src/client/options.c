@@ -13,7 +13,8 @@
 
 static void tables_make(const struct command *, char *, struct option *);
 static const struct option_row *row_of(const struct command *, int);
-static const char *given(const struct options *, char *);
+static bool has_extra(const struct options *);
+static const char *given(const struct options *, bool, char *);
 
 int
 options_next(struct options *o, const char **arg)
@@ -31,13 +32,13 @@ options_next(struct options *o, const char **arg)
 		return 0;
 	case ':':
 		options_wrong(
-		    o->command, "%s takes an argument", given(o, shown));
+		    o->command, "%s takes an argument", given(o, true, shown));
 		return -1;
 	case '?':
-		options_wrong(o->command, "%s %s", given(o, shown),
-		    row_of(o->command, optopt) != NULL
-			? "takes no argument"
-			: "is not an option here");
+		options_wrong(o->command, "%s %s",
+		    given(o, has_extra(o), shown),
+		    has_extra(o) ? "takes no argument"
+				 : "is not an option here");
 		return -1;
 	default:
 		return c;
@@ -97,11 +98,23 @@ row_of(const struct command *command, int letter)
 	return NULL;
 }
 
+/* After '?': was it a word with an argument that it does not take?  optopt is
+ * its letter then, but also that of a letter that is no option. */
+static bool
+has_extra(const struct options *o)
+{
+	const char *word = o->argv[optind - 1];
+
+	return optopt != 0 && strncmp(word, "--", 2) == 0 &&
+	       strchr(word, '=') != NULL && row_of(o->command, optopt) != NULL;
+}
+
 /* The option that getopt stumbled over. */
 static const char *
-given(const struct options *o, char *out)
+given(const struct options *o, bool is_known, char *out)
 {
-	const struct option_row *row = row_of(o->command, optopt);
+	const struct option_row *row = is_known ? row_of(o->command, optopt)
+						: NULL;
 	char letter[3] = { '-', (char)optopt, '\0' };
 	const char *word = letter;
 

@@ -8,7 +8,8 @@ static const char *const texts[TRAIN_CODE_MAX + 1] = {
 	[TRAIN_E_VERSION] = "The server speaks another version of the train",
 	[TRAIN_E_NOT_FOUND] = "No such file or folder",
 	[TRAIN_E_NOT_FILE] = "It is a folder: use get -r, or ls",
-	[TRAIN_E_NOT_FOLDER] = "It is a file: use get without -r",
+	[TRAIN_E_NOT_FOLDER] =
+	    "It is a file, not a folder: get takes it without -r",
 	[TRAIN_E_DENIED] = "The server does not allow it",
 	[TRAIN_E_OFFSET] = "It is shorter than before",
 	[TRAIN_E_CHANGED] = "It changed while it was sent",

@@ -76,7 +76,7 @@ REFUSED = [
     (["get"], "empty%20folder", "use get -r"),
     (["get"], "plain.txt/x", ""),
     (["get", "-r", "-o", "here"], "nothing", "No such file or folder"),
-    (["get", "-r", "-o", "here"], "plain.txt", "use get without -r"),
+    (["get", "-r", "-o", "here"], "plain.txt", "without -r"),
     (["get", "-o", "no/such/folder"], "plain.txt", "No such file"),
     (["get", "-o", "."], "plain.txt", "folder"),
     (["get", "-o", "here/.."], "plain.txt", "folder"),
@@ -188,6 +188,35 @@ def test_what_is_not_served_is_counted(tmp_path):
 
 
 @pytest.mark.deadline(300)
+def test_a_tree_without_files_is_summed_up(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "link").symlink_to("nowhere")
+    for name, links in ("empty", 0), ("links", 1):
+        with Netpand(tmp_path / name) as server:
+            done = netpan("get", "-r", "-o", tmp_path / "copy", server.url(),
+                          check=0)
+        assert done.stdout.startswith("0 files and 0 folders, ")
+        assert f"not served: {links} links" in done.stdout
+    assert os.listdir(tmp_path / "copy") == []
+
+
+@pytest.mark.parametrize("words", [["get"], ["get", "-r", "-o", "."]],
+                         ids=" ".join)
+def test_a_limit_on_the_size_of_files(tmp_path, words):
+    """It fails that file, and does not kill the command."""
+    with TrainServer(("big", random_bytes(200_000)), ("c", b"C")) as server:
+        path = "" if "-r" in words else "big"
+        done = subprocess.run(
+            ["sh", "-c", 'ulimit -f 16; exec "$@"', "sh", NETPAN, *words,
+             server.url(path)], cwd=tmp_path, capture_output=True, text=True,
+            timeout=60)
+    assert done.returncode == 1, done
+    assert "netpan: get /big: " in done.stderr
+    assert not (tmp_path / "big").exists()
+    assert (tmp_path / "c").exists() == ("-r" in words)
+
+
 def test_many_files_over_many_connections(tmp_path):
     served = tmp_path / "served"
     n = 60 if is_sanitized() else 300
@@ -600,6 +629,26 @@ def test_usage(tmp_path, words):
     assert done.stdout == ""
     assert done.stderr.startswith(("netpan: ", "usage: netpan "))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("words,said", [
+    (["sum", "-m", "x"], "sum: -m is not an option here"),
+    (["sum", "--md5", "-m", "x"], "sum: -m is not an option here"),
+    (["sum", "--md5=1", "x"], "sum: --md5 takes no argument"),
+    (["get", "--quiet=1", "x"], "get: --quiet takes no argument"),
+    (["get", "-x", "x"], "get: -x is not an option here"),
+    (["get", "--nothing=1", "x"], "get: --nothing=1 is not an option here"),
+    (["get", "--jobs"], "get: --jobs takes an argument"),
+])
+def test_what_is_wrong_is_named(words, said):
+    assert netpan(*words, check=2).stderr.startswith(f"netpan: {said}")
+
+
+@pytest.mark.parametrize("command", ["get", "ls", "sum"])
+def test_help_behind_a_command(command):
+    done = netpan(command, "--help", check=0)
+    assert done.stdout == netpan("--help", check=0).stdout
+    assert done.stderr == ""
 
 
 def test_options_stand_anywhere(netpand, tmp_path):

@@ -54,7 +54,7 @@ def test_an_empty_folder(netpand):
 
 @pytest.mark.parametrize("path,said", [
     ("nothing", "ls /nothing: No such file or folder"),
-    ("plain.txt", "ls /plain.txt: It is a file: use get without -r"),
+    ("plain.txt", "ls /plain.txt: It is a file, not a folder"),
     ("plain.txt/x", "ls /plain.txt/x: "),
 ])
 def test_what_is_no_folder(netpand, path, said):
