@@ -18,6 +18,7 @@
 #include "client/mtime.h"
 #include "client/part.h"
 #include "client/stop.h"
+#include "client/target.h"
 
 #define PREFIX ".netpan-"
 #define SUFFIX ".part"
@@ -248,7 +249,9 @@ temp_join(struct part *p)
 	p->fd = openat(p->dir_fd, p->temp, flags);
 	/* a run that ended just before the rename left it with its last mode */
 	if (p->fd == -1 && errno == EACCES &&
-	    fchmodat(p->dir_fd, p->temp, 0600, AT_SYMLINK_NOFOLLOW) == 0)
+	    fstatat(p->dir_fd, p->temp, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    target_chmod(p->dir_fd, p->temp, &st, 0600) == 0)
 		p->fd = openat(p->dir_fd, p->temp, flags);
 	if (p->fd == -1)
 		return temp_open_lone(p);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -106,8 +107,8 @@ target_make_folder(int parent_fd, const char *name)
 	/* One that its owner may not write in was fetched so; the end of this
 	 * run sets its mode again. */
 	if ((st.st_mode & 0700) != 0700 && st.st_uid == geteuid())
-		(void)!fchmodat(parent_fd, name, (st.st_mode & 07777) | 0700,
-		    AT_SYMLINK_NOFOLLOW);
+		(void)target_chmod(
+		    parent_fd, name, &st, (st.st_mode & 07777) | 0700);
 	return 0;
 }
 
@@ -124,8 +125,7 @@ target_compare(int parent_fd, const struct entry *e)
 	    !is_same_time(&st.st_mtim, e->mtime_ns))
 		return TARGET_OTHER;
 	if ((st.st_mode & 0777) != e->mode)
-		(void)!fchmodat(
-		    parent_fd, e->name, e->mode, AT_SYMLINK_NOFOLLOW);
+		(void)target_chmod(parent_fd, e->name, &st, e->mode);
 	return TARGET_SAME;
 }
 
@@ -159,6 +159,31 @@ target_finish_folder(int parent_fd, const struct entry *e)
 	/* a set-group-id bit is this side's own */
 	if (r == 0 && (st.st_mode & 0777) != e->mode &&
 	    fchmod(fd, (st.st_mode & 07000) | e->mode) == -1)
+		r = -errno;
+	fd_close(&fd);
+	return r;
+}
+
+/* Not by name, which may be another file's by now: by a descriptor, which
+ * need not be one for reading. */
+int
+target_chmod(
+    int parent_fd, const char *name, const struct stat *seen, unsigned mode)
+{
+	char self[32];
+	struct stat st;
+	int fd, r = 0;
+
+	fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -errno;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) == -1)
+		r = -errno;
+	else if (st.st_dev != seen->st_dev || st.st_ino != seen->st_ino ||
+		 S_ISLNK(st.st_mode))
+		r = -ESTALE;
+	else if (chmod(self, mode) == -1)
 		r = -errno;
 	fd_close(&fd);
 	return r;

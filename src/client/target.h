@@ -51,6 +51,12 @@ bool target_has_part(int parent_fd, const struct entry *);
 /* Sets a folder's mode and mtime.  0 or -errno. */
 int target_finish_folder(int parent_fd, const struct entry *);
 
+/* Sets the mode of what seen was taken of, and of nothing that has come in its
+ * place since.  0, -ESTALE (it is another one now), -errno. */
+struct stat;
+int target_chmod(
+    int parent_fd, const char *name, const struct stat *seen, unsigned mode);
+
 /* Are there bytes free for so many more? */
 bool target_has_room(int dir_fd, uint64_t bytes);
 

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "client/part.h"
+#include "client/target.h"
 
 #define MTIME 1234567890123456789
 
@@ -455,6 +456,34 @@ test_disk(void **state)
 	}
 }
 
+/* A mode goes to what was looked at only. */
+static void
+test_chmod(void **state)
+{
+	struct stat f, g, link;
+
+	(void)state;
+	assert_int_equal(mknodat(dir_fd, "f", S_IFREG | 0600, 0), 0);
+	assert_int_equal(mknodat(dir_fd, "g", S_IFREG | 0600, 0), 0);
+	assert_int_equal(symlinkat("g", dir_fd, "link"), 0);
+	assert_int_equal(fstatat(dir_fd, "f", &f, 0), 0);
+	assert_int_equal(
+	    fstatat(dir_fd, "link", &link, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(target_chmod(dir_fd, "f", &f, 0), 0);
+	assert_int_equal(target_chmod(dir_fd, "g", &f, 0644), -ESTALE);
+	assert_int_equal(target_chmod(dir_fd, "link", &f, 0644), -ESTALE);
+	assert_int_equal(target_chmod(dir_fd, "link", &link, 0644), -ESTALE);
+	assert_int_equal(target_chmod(dir_fd, "no", &f, 0644), -ENOENT);
+	assert_int_equal(fstatat(dir_fd, "f", &f, 0), 0);
+	assert_int_equal(fstatat(dir_fd, "g", &g, 0), 0);
+	assert_int_equal(f.st_mode & 07777, 0);
+	assert_int_equal(g.st_mode & 07777, 0600);
+	/* without a right to read it */
+	assert_int_equal(target_chmod(dir_fd, "f", &f, 0640), 0);
+	assert_int_equal(fstatat(dir_fd, "f", &f, 0), 0);
+	assert_int_equal(f.st_mode & 07777, 0640);
+}
+
 int
 main(void)
 {
@@ -473,6 +502,7 @@ main(void)
 		    test_finished_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_no_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_chmod, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_disk, set_up, tear_down),
 	};
 
