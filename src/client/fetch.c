@@ -631,13 +631,13 @@ file_wrong(struct fetcher *f, struct stretch *s, uint64_t got)
 
 	part_drop(s->part);
 	s->part = NULL;
+	atomic_fetch_sub(&f->job->progress->kept, got);
 	if (e->state == ENTRY_AGAIN) {
 		file_fail(f, s,
 		    "It came wrong twice: its size or its digest is not the "
 		    "one announced");
 		return;
 	}
-	atomic_fetch_add(&f->job->progress->bytes_due, got);
 	e->state = ENTRY_AGAIN;
 	advance(s);
 	(void)job_add(f->job, i); /* without memory it is told in the end */

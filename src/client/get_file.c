@@ -379,10 +379,9 @@ file_begin(struct getting *g)
 	if (r != 0)
 		return r == -EINTR ? r : failed(g, strerrordesc_np(-r));
 	g->is_receiving = true;
+	/* below 0 when what came was dropped */
 	atomic_store(&g->progress.kept,
-	    part_got(g->part) > atomic_load(&g->progress.bytes)
-		? part_got(g->part) - atomic_load(&g->progress.bytes)
-		: 0);
+	    part_got(g->part) - atomic_load(&g->progress.bytes));
 	atomic_store(&g->progress.bytes_due, g->head.size);
 	file_await_end(g);
 	return 0;

@@ -33,7 +33,7 @@ progress_tick(struct progress *p)
 {
 	char line[PROGRESS_LINE_SIZE];
 	struct progress_view view;
-	uint64_t now, bytes;
+	uint64_t now, bytes, kept;
 
 	if (!p->is_shown)
 		return;
@@ -41,9 +41,11 @@ progress_tick(struct progress *p)
 	if (now - p->drawn_ms < DRAW_MS)
 		return;
 	p->drawn_ms = now;
+	/* first, for what is dropped was counted in bytes before */
+	kept = atomic_load(&p->kept);
 	bytes = atomic_load(&p->bytes);
 	view = (struct progress_view){ .label = p->label,
-		.bytes = bytes + atomic_load(&p->kept),
+		.bytes = bytes + kept,
 		.bytes_due = atomic_load(&p->bytes_due),
 		.items = atomic_load(&p->items),
 		.items_due = atomic_load(&p->items_due),

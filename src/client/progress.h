@@ -16,7 +16,8 @@
 struct progress {
 	/* counted by any thread */
 	_Atomic uint64_t bytes; /* received in this run */
-	_Atomic uint64_t kept; /* left by an earlier run */
+	/* left by an earlier run, less what was dropped: modulo 2^64 */
+	_Atomic uint64_t kept;
 	_Atomic uint64_t bytes_due; /* the sum that bytes and kept will be */
 	_Atomic uint64_t items;
 	_Atomic uint64_t items_due; /* 0: items are not counted down */

@@ -20,7 +20,7 @@ from netpan_harness import (NETPAN, REPO, Netpand, is_sanitized, make_file,
                             sha256, tree_state, wait_for)
 from train_client import GET, HEADS_ONLY, TREE
 from train_server import (MTIME, Drop, Entry, TrainServer, part_name,
-                          put_data)
+                          put_data, put_end)
 
 # ---- files ----
 
@@ -570,6 +570,31 @@ def test_a_progress_line(tmp_path, words, columns):
     if columns >= 80:
         assert re.search(r"\d+%  \S+ \S+ of 2.9 MiB  \S+ \S+B/s", lines[-1])
         assert any(re.search(r"\d:\d\d left", line) for line in lines)
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_what_was_dropped_is_not_in_the_progress(tmp_path, words):
+    """It comes twice, for its digest is wrong at first."""
+    class Wrong(Slow):
+        n = 0
+
+        def end(self, request, entry):
+            self.n += 1
+            return put_end(entry.data, digest=bytes(32) if self.n == 1
+                           else None)
+
+    with Wrong("d/", ("d/f", BIG)) as server:
+        path = "d" if "-r" in words else "d/f"
+        status, shown = on_a_terminal([*words, server.url(path)], tmp_path)
+    assert status == 0, shown
+    seen = [(int(percent), size, due) for percent, size, due in re.findall(
+        r"(\d+)%  (\S+ \S+) of (\S+ \S+)", shown)]
+    assert {due for _, _, due in seen} == {"2.9 MiB"}, shown
+    for _, size, _ in seen:
+        number, unit = size.split()
+        assert unit != "MiB" or float(number) <= 2.9, shown
+    percents = [percent for percent, _, _ in seen]
+    assert any(b < a for a, b in zip(percents, percents[1:])), shown
 
 
 @pytest.mark.parametrize("words", [("get", "-q"), ("get", "-qr")],
