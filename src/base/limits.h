@@ -20,7 +20,8 @@
 	X(LISTENERS, 64, "sockets", "listening addresses")                    \
 	X(HELPERS, 64, "threads", "disk threads of one worker")               \
 	X(WALKS, 64, "walks", "folder walks at once in one worker")           \
-	X(DIR_PAGE, 1024, "names", "names of a folder held sorted at once")   \
+	X(DIR_PAGE, 65536, "names", "names of a folder held sorted at once")  \
+	X(DIR_PAGE_BYTES, 1048576, "bytes", "those names together")           \
 	X(HELLO_MS, 5000, "ms", "from accept to a whole hello")               \
 	X(REQUEST_MS, 10000, "ms", "from a request's first byte to its last") \
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \

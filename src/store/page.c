@@ -4,19 +4,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/names.h"
 #include "store/open.h"
 #include "store/page.h"
 
 #define PAGE_DENTS_BYTES 65536
 
 struct store_page {
-	int n;
-	bool has_more;
 	char after[LIM_SEG_BYTES + 1]; /* ask's, which may be in names */
-	/* While it is filled, order is a heap over the slots of names with the
-	 * greatest on top; then it is sorted. */
-	uint16_t order[LIM_DIR_PAGE];
-	char names[LIM_DIR_PAGE][LIM_SEG_BYTES + 1];
+	struct names names;
 	_Alignas(struct dirent64) char dents[PAGE_DENTS_BYTES];
 };
 
@@ -29,29 +25,21 @@ static bool
 page_wants(const struct store_page *, const struct page_ask *, const char *);
 static int dent_type(int, const char *, uint8_t, enum open_type *);
 
-/* the heap */
-static void page_add(struct store_page *, const char *, size_t);
-static void page_sort(struct store_page *);
-static void heap_up(struct store_page *, int);
-static void heap_down(struct store_page *, int, int);
-static int heap_cmp(const struct store_page *, int, int);
-static void heap_swap(struct store_page *, int, int);
-
 struct store_page *
 store_page_new(void)
 {
 	struct store_page *p = malloc(sizeof(*p));
 
-	if (p != NULL) {
-		p->n = 0;
-		p->has_more = false;
-	}
+	if (p != NULL)
+		names_init(&p->names, LIM_DIR_PAGE, LIM_DIR_PAGE_BYTES);
 	return p;
 }
 
 void
 store_page_free(struct store_page *p)
 {
+	if (p != NULL)
+		names_free(&p->names);
 	free(p);
 }
 
@@ -68,6 +56,12 @@ store_page_read(struct store_page *p, int dir_fd, const char *after,
 	return page_read(p, dir_fd, &ask);
 }
 
+void
+page_forget(struct store_page *p)
+{
+	names_clear(&p->names);
+}
+
 int
 page_read(struct store_page *p, int dir_fd, const struct page_ask *ask)
 {
@@ -79,39 +73,37 @@ page_read(struct store_page *p, int dir_fd, const struct page_ask *ask)
 	len = strnlen(ask->after, LIM_SEG_BYTES);
 	memcpy(p->after, ask->after, len);
 	p->after[len] = '\0';
-	p->n = 0;
-	p->has_more = false;
+	names_clear(&p->names);
 	r = page_pass(p, dir_fd, ask, &skipped);
 	if (r != 0) {
-		p->n = 0;
-		p->has_more = false;
+		names_clear(&p->names);
 		return r;
 	}
-	page_sort(p);
+	names_sort(&p->names);
 	if (ask->skipped != NULL) {
 		ask->skipped->links += skipped.links;
 		ask->skipped->special += skipped.special;
 		ask->skipped->unreadable += skipped.unreadable;
 	}
-	return p->n;
+	return p->names.n;
 }
 
 bool
 store_page_has_more(const struct store_page *p)
 {
-	return p->has_more;
+	return p->names.has_more;
 }
 
 const char *
 store_page_name(const struct store_page *p, int i)
 {
-	return p->names[p->order[i]];
+	return names_at(&p->names, i);
 }
 
 int
 store_page_count(const struct store_page *p)
 {
-	return p->n;
+	return p->names.n;
 }
 
 static int
@@ -171,7 +163,7 @@ page_entry(struct store_page *p, int dir_fd, const struct page_ask *ask,
 	else if (!is_nameable)
 		skipped->unreadable++;
 	else if (is_wanted)
-		page_add(p, name, len);
+		return names_add(&p->names, name, len);
 	return 0;
 }
 
@@ -184,8 +176,7 @@ page_wants(
 
 	if (c < 0 || (c == 0 && !ask->inclusive))
 		return false;
-	return p->n < LIM_DIR_PAGE || !p->has_more ||
-	       strcmp(name, p->names[p->order[0]]) < 0;
+	return names_wants(&p->names, name);
 }
 
 static int
@@ -209,77 +200,4 @@ dent_type(int dir_fd, const char *name, uint8_t d_type, enum open_type *type)
 		*type = OPEN_SPECIAL;
 		return 0;
 	}
-}
-
-static void
-page_add(struct store_page *p, const char *name, size_t len)
-{
-	if (p->n < LIM_DIR_PAGE) {
-		memcpy(p->names[p->n], name, len + 1);
-		p->order[p->n] = (uint16_t)p->n;
-		heap_up(p, p->n++);
-		return;
-	}
-	p->has_more = true;
-	if (strcmp(name, p->names[p->order[0]]) < 0) {
-		memcpy(p->names[p->order[0]], name, len + 1);
-		heap_down(p, 0, p->n);
-	}
-}
-
-static void
-page_sort(struct store_page *p)
-{
-	int kept = 0;
-
-	for (int end = p->n - 1; end > 0; end--) {
-		heap_swap(p, 0, end);
-		heap_down(p, 0, end);
-	}
-	/* A folder that is changed while it is read may tell a name twice. */
-	for (int i = 0; i < p->n; i++) {
-		if (kept > 0 && heap_cmp(p, kept - 1, i) == 0)
-			continue;
-		p->order[kept++] = p->order[i];
-	}
-	p->n = kept;
-}
-
-static void
-heap_up(struct store_page *p, int i)
-{
-	for (int up; i > 0; i = up) {
-		up = (i - 1) / 2;
-		if (heap_cmp(p, up, i) >= 0)
-			return;
-		heap_swap(p, up, i);
-	}
-}
-
-static void
-heap_down(struct store_page *p, int i, int n)
-{
-	for (int child; (child = 2 * i + 1) < n; i = child) {
-		if (child + 1 < n && heap_cmp(p, child, child + 1) < 0)
-			child++;
-		if (heap_cmp(p, i, child) >= 0)
-			return;
-		heap_swap(p, i, child);
-	}
-}
-
-/* strcmp compares as unsigned bytes, which is the order of path_cmp. */
-static int
-heap_cmp(const struct store_page *p, int a, int b)
-{
-	return strcmp(p->names[p->order[a]], p->names[p->order[b]]);
-}
-
-static void
-heap_swap(struct store_page *p, int a, int b)
-{
-	uint16_t slot = p->order[a];
-
-	p->order[a] = p->order[b];
-	p->order[b] = slot;
 }

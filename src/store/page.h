@@ -13,5 +13,7 @@ struct page_ask {
 
 /* As store_page_read. */
 int page_read(struct store_page *, int dir_fd, const struct page_ask *);
+/* Empties the page, and gives back most of its memory. */
+void page_forget(struct store_page *);
 
 #endif

@@ -101,10 +101,10 @@ struct store_skipped {
 };
 
 /*
- * A page of a folder: up to LIM_DIR_PAGE names, the smallest that are greater
- * than the one it was asked from.  One pass over the folder, whatever its
- * size, with a bounded heap: a folder of n names costs n / LIM_DIR_PAGE
- * passes to read whole.
+ * A page of a folder: up to LIM_DIR_PAGE names of LIM_DIR_PAGE_BYTES together
+ * (each with its NUL), the smallest that are greater than the one it was asked
+ * from.  One pass over the folder, whatever its size, with a bounded heap: a
+ * folder is read whole in as many passes as it fills pages.
  */
 struct store_page;
 struct store_page *store_page_new(void); /* NULL: no memory */

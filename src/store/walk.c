@@ -431,6 +431,7 @@ level_fill(struct store_walk *w, const struct page_ask *ask)
 	}
 	w->names_len += len;
 	l->has_more = store_page_has_more(w->page);
+	page_forget(w->page);
 	levels_shed(w);
 	return 0;
 }

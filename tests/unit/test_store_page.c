@@ -73,93 +73,116 @@ setup(void **state)
 	return tree_setup_quick(state);
 }
 
+/* The i-th that is made, not the i-th in order; len bytes. */
 static void
-name_of(char name[16], int i)
+name_of(char name[LIM_SEG_BYTES + 1], int i, int len)
 {
-	/* Not in the order they are made in. */
-	snprintf(name, 16, "n%05d", (i * 7919) % 100000);
+	snprintf(name, LIM_SEG_BYTES + 1, "n%05d%0*d",
+	    (int)((i * 7919LL) % 100000), len - 6, 0);
+	name[len] = '\0';
 }
 
 static void
-make_files(int dir_fd, int n)
+make_files(int dir_fd, int from, int to, int len)
 {
-	char name[16];
+	char name[LIM_SEG_BYTES + 1];
 
-	for (int i = 0; i < n; i++) {
-		name_of(name, i);
-		tree_write(dir_fd, name, "");
+	for (int i = from; i < to; i++) {
+		name_of(name, i, len);
+		assert_int_equal(mknodat(dir_fd, name, S_IFREG | 0644, 0), 0);
 	}
 }
 
 static int
-by_name(const void *a, const void *b)
+by_number(const void *a, const void *b)
 {
-	return strcmp(a, b);
+	return *(const int *)a - *(const int *)b;
 }
 
-/* Reads the folder to its end; compares with n sorted names. */
+/* Reads the folder to its end: n names as make_files made them, in pages that
+ * are full but for the last. */
 static void
-check_all(int line, int dir_fd, char (*want)[16], int n)
+check_all(int line, int dir_fd, int n, int len, int full)
 {
 	struct store_page *p = store_page_new();
-	char after[LIM_SEG_BYTES + 1] = "";
+	char after[LIM_SEG_BYTES + 1] = "", want[LIM_SEG_BYTES + 1];
+	int *numbers = malloc(((size_t)n + 1) * sizeof(numbers[0]));
 	int got = 0, count;
 
 	assert_non_null(p);
+	assert_non_null(numbers);
+	for (int i = 0; i < n; i++)
+		numbers[i] = (int)((i * 7919LL) % 100000);
+	qsort(numbers, (size_t)n, sizeof(numbers[0]), by_number);
 	assert_int_equal(store_page_count(p), 0);
 	do {
 		count = store_page_read(p, dir_fd, after, NULL);
-		assert_true(count >= 0 && count <= LIM_DIR_PAGE);
+		assert_int_equal(count, n - got < full ? n - got : full);
 		assert_int_equal(count, store_page_count(p));
 		for (int i = 0; i < count; i++, got++) {
-			if (got >= n)
-				fail_line(line, "%s: one too many",
-				    store_page_name(p, i));
-			if (strcmp(store_page_name(p, i), want[got]) != 0)
+			snprintf(want, sizeof(want), "n%05d%0*d", numbers[got],
+			    len - 6, 0);
+			want[len] = '\0';
+			if (strcmp(store_page_name(p, i), want) != 0)
 				fail_line(line, "name %d: got %s, want %s", got,
-				    store_page_name(p, i), want[got]);
+				    store_page_name(p, i), want);
 		}
 		if (count > 0)
 			strcpy(after, store_page_name(p, count - 1));
 		if (store_page_has_more(p) != (got < n))
 			fail_line(line, "after %d of %d: has_more is %d", got,
 			    n, store_page_has_more(p));
-		/* Full, unless it is the last. */
-		assert_true(count == LIM_DIR_PAGE || got == n);
 	} while (store_page_has_more(p));
 	assert_int_equal(got, n);
 	assert_int_equal(store_page_read(p, dir_fd, after, NULL), 0);
 	assert_false(store_page_has_more(p));
 	store_page_free(p);
+	free(numbers);
 }
-
-static const int sizes[] = { 0, 1, 2, LIM_DIR_PAGE - 1, LIM_DIR_PAGE,
-	LIM_DIR_PAGE + 1, 2 * LIM_DIR_PAGE, MANY };
 
 static void
 test_sizes(void **state)
 {
+	static const int sizes[] = { 0, 1, 2, 1023, 1024, 1025, MANY };
 	struct tree *t = *state;
-	static char want[MANY][16];
 	int made = 0;
 
-	for (size_t s = 0; s < nitems(sizes); s++) {
-		for (; made < sizes[s]; made++) {
-			name_of(want[made], made);
-			tree_write(t->in_fd, want[made], "");
-		}
-		qsort(want, (size_t)made, sizeof(want[0]), by_name);
-		check_all(__LINE__, t->in_fd, want, made);
+	for (size_t i = 0; i < nitems(sizes); i++) {
+		make_files(t->in_fd, made, sizes[i], 10);
+		made = sizes[i];
+		check_all(__LINE__, t->in_fd, made, 10, LIM_DIR_PAGE);
 		fake.hides_types = true;
-		check_all(__LINE__, t->in_fd, want, made);
+		check_all(__LINE__, t->in_fd, made, 10, LIM_DIR_PAGE);
 		fake.hides_types = false;
 		fake.doubles = true;
-		/* A full page may hold a name twice and come out shorter. */
-		if (made < LIM_DIR_PAGE / 2)
-			check_all(__LINE__, t->in_fd, want, made);
+		check_all(__LINE__, t->in_fd, made, 10, LIM_DIR_PAGE);
 		fake.doubles = false;
 	}
 	store_page_free(NULL);
+}
+
+/* At the limits of a page, and one past them. */
+static void
+test_limits(void **state)
+{
+	const int by_bytes = LIM_DIR_PAGE_BYTES / (LIM_SEG_BYTES + 1);
+	const int sizes[] = { by_bytes - 1, by_bytes, by_bytes + 1,
+		2 * by_bytes, 2 * by_bytes + 1 };
+	struct tree *t = *state;
+	int made = 0;
+
+	for (size_t i = 0; i < nitems(sizes); i++) {
+		make_files(t->in_fd, made, sizes[i], LIM_SEG_BYTES);
+		made = sizes[i];
+		check_all(__LINE__, t->in_fd, made, LIM_SEG_BYTES, by_bytes);
+	}
+	tree_empty(t->in_fd);
+	made = 0;
+	for (int n = LIM_DIR_PAGE - 1; n <= LIM_DIR_PAGE + 1; n++) {
+		make_files(t->in_fd, made, n, 7);
+		made = n;
+		check_all(__LINE__, t->in_fd, made, 7, LIM_DIR_PAGE);
+	}
 }
 
 /* A folder that tells each name twice, as one that is changed while it is
@@ -172,7 +195,7 @@ test_doubled(void **state)
 	char after[LIM_SEG_BYTES + 1] = "";
 	int got = 0, count;
 
-	make_files(t->in_fd, MANY);
+	make_files(t->in_fd, 0, 2 * MANY, LIM_SEG_BYTES);
 	fake.doubles = true;
 	while ((count = store_page_read(p, t->in_fd, after, NULL)) > 0) {
 		for (int i = 0; i < count; i++, got++) {
@@ -181,7 +204,7 @@ test_doubled(void **state)
 		}
 	}
 	assert_int_equal(count, 0);
-	assert_int_equal(got, MANY);
+	assert_int_equal(got, 2 * MANY);
 	store_page_free(p);
 }
 
@@ -192,34 +215,38 @@ test_changes(void **state)
 {
 	struct tree *t = *state;
 	struct store_page *p = store_page_new();
-	char after[LIM_SEG_BYTES + 1] = "", name[32];
+	char after[LIM_SEG_BYTES + 1] = "", name[LIM_SEG_BYTES + 1];
 	uint32_t seed = 1;
-	int stable = 0, count;
+	int stable = 0, pages = 0, count;
 
-	make_files(t->in_fd, MANY);
+	make_files(t->in_fd, 0, MANY, LIM_SEG_BYTES);
 	for (int i = 0; i < MANY; i++) {
-		snprintf(name, sizeof(name), "n%05u-old",
-		    tree_random(&seed, 100000));
+		snprintf(name, sizeof(name), "n%05u-%0200d-old",
+		    tree_random(&seed, 100000), 0);
 		tree_write(t->in_fd, name, "");
 	}
 	while ((count = store_page_read(p, t->in_fd, after, NULL)) > 0) {
+		pages++;
 		for (int i = 0; i < count; i++) {
 			strcpy(name, store_page_name(p, i));
 			assert_true(strcmp(name, after) > 0);
 			strcpy(after, name);
-			stable += strlen(name) == 6;
-			if (strlen(name) != 6)
+			if (strlen(name) == LIM_SEG_BYTES)
+				stable++;
+			else
 				unlinkat(t->in_fd, name, 0);
 		}
 		for (int i = 0; i < 1000; i++) {
-			snprintf(name, sizeof(name), "n%05u-%s",
-			    tree_random(&seed, 100000), i % 2 ? "old" : "new");
+			snprintf(name, sizeof(name), "n%05u-%0200d-%s",
+			    tree_random(&seed, 100000), 0,
+			    i % 2 ? "old" : "new");
 			if (unlinkat(t->in_fd, name, 0) == -1)
 				tree_write(t->in_fd, name, "");
 		}
 	}
 	assert_int_equal(count, 0);
 	assert_int_equal(stable, MANY);
+	assert_true(pages > 2);
 	store_page_free(p);
 }
 
@@ -319,14 +346,13 @@ test_skipped(void **state)
 						"dir", 3) == 0);
 		}
 		/* 800 files, 400 folders: not a symlink among them. */
-		assert_int_equal(
-		    store_page_read(p, t->in_fd, "", NULL), LIM_DIR_PAGE);
-		assert_true(store_page_has_more(p));
-		assert_int_equal(
-		    store_page_read(p, t->in_fd,
-			store_page_name(p, LIM_DIR_PAGE - 1), NULL),
-		    1200 - LIM_DIR_PAGE);
+		assert_int_equal(store_page_read(p, t->in_fd, "", NULL), 1200);
 		assert_false(store_page_has_more(p));
+		/* After a name of the page itself. */
+		assert_int_equal(
+		    store_page_read(p, t->in_fd, store_page_name(p, 399), NULL),
+		    800);
+		assert_string_equal(store_page_name(p, 0), "file0");
 	}
 	store_page_free(p);
 }
@@ -338,13 +364,14 @@ test_more_is_served(void **state)
 	struct tree *t = *state;
 	struct store_page *p = store_page_new();
 
-	make_files(t->in_fd, LIM_DIR_PAGE);
-	tree_symlink(t->in_fd, "zlink", "n00000");
+	const int full = LIM_DIR_PAGE_BYTES / (LIM_SEG_BYTES + 1);
+
+	make_files(t->in_fd, 0, full, LIM_SEG_BYTES);
+	tree_symlink(t->in_fd, "zlink", "x");
 	tree_fifo(t->in_fd, "zfifo");
 	for (int hide = 0; hide < 2; hide++) {
 		fake.hides_types = hide == 1;
-		assert_int_equal(
-		    store_page_read(p, t->in_fd, "", NULL), LIM_DIR_PAGE);
+		assert_int_equal(store_page_read(p, t->in_fd, "", NULL), full);
 		assert_false(store_page_has_more(p));
 	}
 	store_page_free(p);
@@ -458,11 +485,11 @@ test_errors(void **state)
 	struct store_skipped skipped = { 0 };
 	int fd;
 
-	make_files(t->in_fd, MANY);
+	make_files(t->in_fd, 0, MANY, 10);
 	tree_symlink(t->in_fd, "link", "x");
 
 	/* In the middle: the page is empty, nothing is counted. */
-	assert_int_equal(store_page_read(p, t->in_fd, "", NULL), LIM_DIR_PAGE);
+	assert_int_equal(store_page_read(p, t->in_fd, "", NULL), MANY);
 	fake.calls = 0;
 	fake.fails_at = 2;
 	assert_int_equal(store_page_read(p, t->in_fd, "", &skipped), -EIO);
@@ -473,12 +500,11 @@ test_errors(void **state)
 	fake.fails_at = 0;
 
 	fake.interrupts = 5;
-	assert_int_equal(
-	    store_page_read(p, t->in_fd, "", &skipped), LIM_DIR_PAGE);
+	assert_int_equal(store_page_read(p, t->in_fd, "", &skipped), MANY);
 	assert_int_equal(skipped.links, 1);
 
 	/* No folder, none that is open, one that is gone. */
-	fd = openat(t->in_fd, "n00000", O_RDONLY | O_CLOEXEC);
+	fd = openat(t->in_fd, "n000000000", O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(store_page_read(p, fd, "", NULL), -ENOTDIR);
 	fd_close(&fd);
@@ -497,6 +523,7 @@ main(void)
 #define TREE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(test_sizes),
+		TREE_TEST(test_limits),
 		TREE_TEST(test_doubled),
 		TREE_TEST(test_changes),
 		TREE_TEST(test_after),

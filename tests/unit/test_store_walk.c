@@ -17,6 +17,9 @@
 
 #define nitems(a) (sizeof(a) / sizeof((a)[0]))
 
+/* With names of some 240 bytes: more than two pages. */
+#define MANY 9000
+
 static void
 add_skipped(struct store_skipped *sum, const struct store_skipped *more)
 {
@@ -332,11 +335,11 @@ test_pages(void **state)
 {
 	struct tree *t = *state;
 	uint32_t seed = 5;
-	char name[64], from[4096], until[4096];
+	char name[LIM_SEG_BYTES + 1 + 2], from[4096], until[4096];
 	struct list l;
 
-	for (int i = 0; i < 2600; i++) {
-		snprintf(name, sizeof(name), "n%d", i);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "n%d%0235d", i, 0);
 		if (i % 3 == 0) {
 			tree_mkdir(t->in_fd, name);
 			strcat(name, "/x");
@@ -348,7 +351,7 @@ test_pages(void **state)
 		}
 	}
 	l = list_tree(t->in_fd, 0);
-	assert_int_equal(l.n, 2600 + 867);
+	assert_int_equal(l.n, MANY + (MANY + 2) / 3);
 	check_whole(__LINE__, t, &l, 0, true);
 	for (int i = 0; i < 30; i++) {
 		some_path(from, &l, &seed);
@@ -374,7 +377,7 @@ test_wide_and_deep(void **state)
 	memset(name, 'n', LIM_SEG_BYTES);
 	name[LIM_SEG_BYTES] = '\0';
 	for (int level = 0; level < 6; level++) {
-		for (int i = 0; i < LIM_DIR_PAGE + level - 3; i++) {
+		for (int i = 0; i < 1021 + level; i++) {
 			snprintf(name, 6, "%05d", i);
 			name[5] = 'n';
 			assert_int_equal(
