@@ -268,9 +268,10 @@ wait_ready(struct conn *c, uint64_t due, short *ready)
 		p[0].events |= POLLOUT;
 	from = now = clock_ms();
 	do {
-		n = poll(p, 2, now < due ? (int)(due - now) : 0);
+		n = poll(p, 2,
+		    (int)session_slice(c->session, now < due ? due - now : 0));
 		now = clock_ms();
-	} while (n == -1 && errno == EINTR);
+	} while (n == -1 ? errno == EINTR : n == 0 && now < due);
 	c->waited_ms += now - from;
 	if (n == -1)
 		return fail(c, -errno, strerrordesc_np(errno));

@@ -49,6 +49,7 @@ static int file_place(struct getting *);
 static int file_fetch(struct getting *);
 static enum client_exit file_verdict(struct getting *, int);
 static void file_summary(struct getting *);
+static void file_draw(void *);
 
 /* the answer */
 static void file_ask(struct getting *);
@@ -84,12 +85,15 @@ client_get_file(const struct client_get *ask)
 	text_escape(g->label, sizeof(g->label), path_leaf(ask->path),
 	    strlen(path_leaf(ask->path)));
 	progress_init(&g->progress, !ask->quiet && say_has_status(), g->label);
+	ask->session->on_wait = g->progress.is_shown ? file_draw : NULL;
+	ask->session->wait_arg = g;
 	r = file_place(g);
 	if (r == 0) {
 		g->conn = conn_new(ask->session);
 		r = g->conn != NULL ? file_fetch(g)
 				    : failed(g, "There is no memory for it");
 	}
+	ask->session->on_wait = NULL;
 	progress_end(&g->progress);
 	verdict = file_verdict(g, r);
 	part_keep(g->part);
@@ -207,6 +211,14 @@ file_summary(struct getting *g)
 	text_hex(hex, g->end.sha256, TRAIN_SHA256_SIZE);
 	printf("%s: %s in %s, %s/s, sha256 %s\n", g->label, size,
 	    progress_duration(took, sizeof(took), ms), rate, hex);
+}
+
+static void
+file_draw(void *arg)
+{
+	struct getting *g = arg;
+
+	progress_tick(&g->progress);
 }
 
 /* ---- the answer ---- */

@@ -12,6 +12,7 @@
 #include "client/stop.h"
 
 #define DELAY_MAX_MS 1000
+#define SLICE_MS 100
 #define SILENT_WEIGHT (LIM_RETRIES / 3 + 1) /* three silences are enough */
 
 static int tcp_dial(struct session *, int *);
@@ -61,14 +62,31 @@ session_close(struct session *session)
 int
 session_retry(const struct session *session, unsigned *tries, int err)
 {
+	uint64_t due, now;
 	unsigned delay;
+	int r;
 
 	delay = *tries * session->delay_ms;
 	*tries += err == -ETIMEDOUT ? SILENT_WEIGHT : 1;
 	if (*tries > session->retries)
 		return -ETIMEDOUT;
-	return stop_wait(
-	    session->stop_fd, delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS);
+	now = clock_ms();
+	due = now + (delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS);
+	do {
+		r = stop_wait(session->stop_fd,
+		    session_slice(session, now < due ? due - now : 0));
+		now = clock_ms();
+	} while (r == 0 && now < due);
+	return r;
+}
+
+unsigned
+session_slice(const struct session *session, uint64_t ms)
+{
+	if (session->on_wait == NULL)
+		return (unsigned)ms;
+	session->on_wait(session->wait_arg);
+	return ms < SLICE_MS ? (unsigned)ms : SLICE_MS;
 }
 
 /* Each address once, from the one that answered last. */

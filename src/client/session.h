@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/limits.h"
 #include "client/url.h"
@@ -25,6 +26,10 @@ struct session {
 	/* Makes a connected, non-blocking socket: 0 and *fd, or -errno. */
 	int (*dial)(struct session *, int *fd);
 	void *dial_arg;
+	/* Called every 100 ms while something is waited for, by the thread that
+	 * waits; NULL: nobody wants to know. */
+	void (*on_wait)(void *);
+	void *wait_arg;
 };
 
 /*
@@ -33,6 +38,9 @@ struct session {
  */
 int session_open(struct session *, const struct url *, const char **reason);
 void session_close(struct session *);
+
+/* How long to wait at once, of ms that are left; calls on_wait. */
+unsigned session_slice(const struct session *, uint64_t ms);
 
 /*
  * Counts one more failure in *tries and waits before the next attempt.  err is

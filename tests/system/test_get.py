@@ -572,6 +572,19 @@ def test_a_progress_line(tmp_path, words, columns):
         assert any(re.search(r"\d:\d\d left", line) for line in lines)
 
 
+def test_the_progress_goes_on_while_the_server_is_silent(tmp_path):
+    class Pausing(TrainServer):
+        def data(self, request, entry, offset):
+            yield put_data(entry.data[offset:offset + 700_000])
+            self.pause(1.5)
+            yield put_data(entry.data[offset + 700_000:])
+
+    with Pausing(("f", BIG)) as server:
+        status, shown = on_a_terminal(["get", server.url("f")], tmp_path)
+    assert status == 0, shown
+    assert len(re.findall(r"683.6 KiB of", shown)) >= 3, shown
+
+
 @pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
 def test_what_was_dropped_is_not_in_the_progress(tmp_path, words):
     """It comes twice, for its digest is wrong at first."""
