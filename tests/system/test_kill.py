@@ -33,11 +33,13 @@ class Killer:
         self.thread.join()
 
     def _run(self):
-        while not self.ending.wait(self.pause):
+        is_over = False
+        while not is_over:
             with contextlib.suppress(ProcessLookupError, IndexError):
                 os.kill(self.random.choice(self.server.workers()),
                         signal.SIGKILL)
                 self.n_kills += 1
+            is_over = self.ending.wait(self.pause)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def listening(server):
 
 
 def test_one_large_file_while_workers_are_killed(tmp_path):
-    size = (64 if is_sanitized() else 1024) << 20
+    size = (512 if is_sanitized() else 1024) << 20
     root = tmp_path / "tree"
     root.mkdir()
     source = root / "large"
