@@ -20,7 +20,8 @@ static bool option_is(int fd, int option, int want);
 static int find(const struct fdpool *, int listen_fd);
 
 /* accepting */
-static int take_guest(const struct fdp_listener *, struct guest *);
+static int
+take_guest(const struct fdpool *, const struct fdp_listener *, struct guest *);
 static bool is_passing(int error);
 static bool is_shortage(int error);
 static void admit(struct fdpool *, const struct fdp_listener *, struct guest *);
@@ -81,7 +82,7 @@ fdp_accept(struct fdpool *p, const struct fdp_listener *l)
 	int error;
 
 	for (i = 0; i < p->opt.accept_batch && p->queue.len < most; i++) {
-		error = take_guest(l, &guest);
+		error = take_guest(p, l, &guest);
 		if (error == 0) {
 			admit(p, l, &guest);
 		} else if (error == -EAGAIN) {
@@ -153,11 +154,17 @@ find(const struct fdpool *p, int listen_fd)
 }
 
 static int
-take_guest(const struct fdp_listener *l, struct guest *guest)
+take_guest(
+    const struct fdpool *p, const struct fdp_listener *l, struct guest *guest)
 {
+	const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+
 	guest->addr_len = sizeof(guest->addr);
-	guest->fd = accept4(l->fd, (struct sockaddr *)&guest->addr,
-	    &guest->addr_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (p->opt.on_accept == NULL) /* nobody asks for the address */
+		guest->fd = accept4(l->fd, NULL, NULL, flags);
+	else
+		guest->fd = accept4(l->fd, (struct sockaddr *)&guest->addr,
+		    &guest->addr_len, flags);
 	return guest->fd == -1 ? -errno : 0;
 }
 
@@ -217,7 +224,7 @@ shed_one(struct fdpool *p, const struct fdp_listener *l)
 	if (p->spare_fd == -1)
 		return;
 	fdp_close(&p->spare_fd);
-	if (take_guest(l, &guest) == 0) {
+	if (take_guest(p, l, &guest) == 0) {
 		fdp_close(&guest.fd);
 		p->total.refused++;
 	}
