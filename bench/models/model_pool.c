@@ -3,7 +3,6 @@
 #include "model.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -61,16 +60,17 @@ pool_run(const struct model_options *o, int (*run)(int, void *))
 		.run_arg = (void *)(uintptr_t)o->payload,
 	};
 	struct fdpool *pool;
-	struct pollfd pfd;
+	struct epoll_event event;
 	int error;
 
 	error = fdpool_new(&pool, &opt);
 	if (error != 0)
 		return error;
 	error = fdpool_listen(pool, o->listen_fd, 0);
-	pfd = (struct pollfd){ .fd = fdpool_fd(pool), .events = POLLIN };
+	/* It is an epoll: waited on as such, its events stay for dispatch. */
 	while (error == 0) {
-		if (poll(&pfd, 1, -1) == -1 && errno != EINTR)
+		if (epoll_wait(fdpool_fd(pool), &event, 1, -1) == -1 &&
+		    errno != EINTR)
 			error = -errno;
 		else
 			error = fdpool_dispatch(pool);

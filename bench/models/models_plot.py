@@ -71,7 +71,7 @@ def legend():
         parts.append('  <rect x="%d" y="50" width="14" height="14" rx="3" '
                      'fill="%s"/>' % (x, colour))
         parts.append(text(x + 21, 62, "small", NAMES[model]))
-        x += 62 + 8 * len(NAMES[model])
+        x += 44 + 7 * len(NAMES[model])
     return "\n".join(parts)
 
 
@@ -94,7 +94,8 @@ def panel(result, payload, y):
             x += BAR
         words = "%d client%s at once" % (
             c["at_once"], "" if c["at_once"] == 1 else "s")
-        parts.append(text(x - len(COLOURS) * BAR / 2 - 3, base + 19, "small middle", words))
+        parts.append(text(x - (len(COLOURS) * BAR + 6) / 2, base + 19,
+                          "small middle", words))
     parts.append('  <path d="M%d %.1fH%d" class="axis"/>'
                  % (LEFT - 40, base, WIDTH - RIGHT))
     return "\n".join(parts)

@@ -1,7 +1,7 @@
 """The measurement of the models as Markdown."""
 
 NAMES = {
-    "bare": "one process, nothing handed over",
+    "bare": "one process, no hand-over",
     "fork": "fork per client",
     "thread": "thread per client",
     "blocking": "pool, blocking children",
