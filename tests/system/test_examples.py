@@ -70,11 +70,14 @@ def hello_pool(program, n, env=None):
 def greeting(port):
     """(child, pid), or None when nobody greets."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=30) as s:
-            got = b"".join(iter(lambda: s.recv(1024), b""))
+        return heard(socket.create_connection(("127.0.0.1", port), timeout=30))
     except ConnectionError:
         return None
-    match = GREETING.fullmatch(got)
+
+
+def heard(client):
+    with client as s:
+        match = GREETING.fullmatch(b"".join(iter(lambda: s.recv(1024), b"")))
     return (int(match[1]), int(match[2])) if match else None
 
 
@@ -82,7 +85,12 @@ def check_hello_pool(program, env=None):
     with hello_pool(program, 3, env) as (pool, port):
         pids = set(children_of(pool.pid))
         assert len(pids) == 3
-        greeted = {greeting(port) for _ in range(30)}
+        # three who come at once: the parent finds them all in its backlog
+        os.kill(pool.pid, signal.SIGSTOP)
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=30)
+                   for _ in range(3)]
+        os.kill(pool.pid, signal.SIGCONT)
+        greeted = [heard(s) for s in clients]
         assert {child for child, _ in greeted} == {0, 1, 2}
         assert {pid for _, pid in greeted} == pids
 
