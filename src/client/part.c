@@ -42,6 +42,7 @@ struct part {
 static int temp_open(struct part *);
 static int temp_join(struct part *);
 static int temp_open_lone(struct part *);
+static bool has_its_name(const struct part *);
 static void name_of_key(char *, const unsigned char *);
 
 /* the end */
@@ -224,13 +225,26 @@ temp_open(struct part *p)
 		return -errno;
 	if (p->fd == -1)
 		return temp_join(p);
-	/* Another process may have locked it before we did.  Where there are no
-	 * locks nobody else will join it. */
-	if (flock(p->fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK) {
+	/* Another process may have locked it before we did, and may have
+	 * finished it as well: then it is the target now, and not ours to
+	 * write.  Where there are no locks nobody else will join it. */
+	if ((flock(p->fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK) ||
+	    !has_its_name(p)) {
 		fd_close(&p->fd);
 		return temp_open_lone(p);
 	}
 	return 0;
+}
+
+/* Is the open file the one that the temporary name leads to? */
+static bool
+has_its_name(const struct part *p)
+{
+	struct stat st, named;
+
+	return fstat(p->fd, &st) == 0 &&
+	       fstatat(p->dir_fd, p->temp, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       named.st_dev == st.st_dev && named.st_ino == st.st_ino;
 }
 
 /*
@@ -244,7 +258,7 @@ temp_join(struct part *p)
 {
 	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
 			  O_CLOEXEC;
-	struct stat st, named;
+	struct stat st;
 
 	p->fd = openat(p->dir_fd, p->temp, flags);
 	/* a run that ended just before the rename left it with its last mode */
@@ -257,9 +271,7 @@ temp_join(struct part *p)
 		return temp_open_lone(p);
 	if (flock(p->fd, LOCK_EX | LOCK_NB) == -1 || fstat(p->fd, &st) == -1 ||
 	    !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    st.st_nlink != 1 ||
-	    fstatat(p->dir_fd, p->temp, &named, AT_SYMLINK_NOFOLLOW) == -1 ||
-	    named.st_dev != st.st_dev || named.st_ino != st.st_ino) {
+	    st.st_nlink != 1 || !has_its_name(p)) {
 		fd_close(&p->fd);
 		return temp_open_lone(p);
 	}

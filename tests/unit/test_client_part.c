@@ -29,6 +29,7 @@ int __wrap_fchmod(int, mode_t);
 
 static int fail_write, fail_fsync, fail_renameat, fail_flock, fail_fchmod;
 static bool short_writes;
+static void (*before_flock)(void); /* once */
 
 ssize_t
 __wrap_write(int fd, const void *p, size_t n)
@@ -57,6 +58,11 @@ __wrap_renameat(int a, const char *from, int b, const char *to)
 int
 __wrap_flock(int fd, int how)
 {
+	void (*hook)(void) = before_flock;
+
+	before_flock = NULL;
+	if (hook != NULL)
+		hook();
 	errno = fail_flock;
 	return fail_flock != 0 ? -1 : __real_flock(fd, how);
 }
@@ -151,6 +157,32 @@ open_part(const char *name, uint64_t size)
 }
 
 /* ---- the tests ---- */
+
+/* What another run does between our open and our lock. */
+static void
+another_run_finishes(void)
+{
+	struct part *p = open_part("f", 5);
+	struct train_end end = end_of("other");
+
+	assert_int_equal(part_write(p, "other", 5), 0);
+	assert_int_equal(part_publish(p, &end, 0644, PART_SOON), 0);
+}
+
+static void
+test_finished_by_another_before_the_lock(void **state)
+{
+	struct part *p;
+
+	(void)state;
+	before_flock = another_run_finishes;
+	p = open_part("f", 5);
+	has("f", "other");
+	assert_int_equal(part_write(p, "mine", 4), 0);
+	has("f", "other"); /* the target is not written in place */
+	part_drop(p);
+	has("f", "other");
+}
 
 static void
 test_names(void **state)
@@ -504,6 +536,9 @@ main(void)
 		    test_no_locks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_chmod, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_disk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_finished_by_another_before_the_lock, set_up,
+		    tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
