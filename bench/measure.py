@@ -12,6 +12,7 @@ import subprocess
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
+QUIET = 0.1  # processors that others may be busy with
 
 
 class Server:
@@ -180,15 +181,29 @@ class Others:
         return max(0.0, (busy - own_seconds) / had * os.cpu_count())
 
 
-def wait_for_quiet(limit=60.0, below=0.10):
-    """Waits until others leave the machine alone.  Whether they do."""
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        others = Others()
-        time.sleep(0.25)
-        if others.share(0.0) < below:
-            return True
-    return False
+class Patience:
+    """Repeats what others disturbed, as long as there is time for it."""
+
+    def __init__(self, seconds):
+        self.end = time.monotonic() + seconds
+
+    def undisturbed(self, sample, tries=4):
+        """The least disturbed of a few samples.  A sample is a dict in which
+        "others" is the share of the machine that others had meanwhile."""
+        done = []
+        while True:
+            self.wait_for_quiet()
+            done.append(sample())
+            if (done[-1]["others"] < QUIET or len(done) == tries
+                    or time.monotonic() > self.end):
+                return min(done, key=lambda one: one["others"])
+
+    def wait_for_quiet(self):
+        while time.monotonic() < self.end:
+            others = Others()
+            time.sleep(0.1)
+            if others.share(0.0) < QUIET:
+                return
 
 
 def write_file(path, size):

@@ -18,8 +18,8 @@ import models_table  # noqa: E402
 
 CONGESTION = "cubic"
 MODELS = ["bare", "fork", "thread", "blocking", "event"]
-WORKERS = {"blocking": 2, "event": 2}
-LOAD_THREADS = 2
+WORKERS = {"blocking": 4, "event": 2}
+LOAD_THREADS = 1
 GATHERED = 500  # frames in one call
 
 # payload: its size, frames in one call, and how many connections a round has
@@ -45,9 +45,11 @@ def main():
     args = arguments()
     began = time.time()
     payloads = QUICK if args.quick else PAYLOADS
+    patience = measure.Patience(args.patience)
     with tempfile.TemporaryDirectory(prefix="netpan-bench-") as folder:
         rounds = [cell for name, how in payloads.items()
-                  for cell in payload_rounds(args, folder, name, *how)]
+                  for cell in payload_rounds(
+                      args, patience, folder, name, *how)]
         memory = held_memory(args, folder)
     result = {
         "date": time.strftime("%Y-%m-%d", time.gmtime(began)),
@@ -67,14 +69,18 @@ def arguments():
     parser.add_argument("--build", required=True)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--patience", type=int, help="seconds to wait, in "
+                        "all, for others to leave the machine alone")
     parser.add_argument("--out", default=os.path.join(BENCH, "results"))
     parser.add_argument("--plot", default=None)
     args = parser.parse_args()
+    if args.patience is None:
+        args.patience = 0 if args.quick else 1200
     args.rounds = args.rounds or (3 if args.quick else 7)
     return args
 
 
-def payload_rounds(args, folder, name, size, frames, counts):
+def payload_rounds(args, patience, folder, name, size, frames, counts):
     """For each number of clients a cell of medians for each model."""
     path = os.path.join(folder, "file-%d" % size)
     measure.write_file(path, size)
@@ -85,10 +91,10 @@ def payload_rounds(args, folder, name, size, frames, counts):
             for n in range(args.rounds + 1):
                 # no model always follows the same one
                 for model in turned(MODELS, n):
-                    sample = undisturbed(
-                        args, servers[model], path, connections, at_once)
+                    one = patience.undisturbed(lambda: sample(
+                        args, servers[model], path, connections, at_once))
                     if n > 0:  # the first one warms up
-                        samples[model].append(sample)
+                        samples[model].append(one)
             yield cell(name, size, at_once, connections, samples)
     finally:
         for server in servers.values():
@@ -104,18 +110,6 @@ def start(args, model, path, frames):
     command = [os.path.join(args.build, "bench", "bench-server"), model, path,
                str(frames), CONGESTION, str(WORKERS.get(model, 0))]
     return measure.Server(command)
-
-
-def undisturbed(args, server, path, connections, at_once):
-    """A sample while nobody else works here; the best of a few tries."""
-    tries = []
-    for _ in range(1 if args.quick else 4):
-        if not args.quick:
-            measure.wait_for_quiet()
-        tries.append(sample(args, server, path, connections, at_once))
-        if tries[-1]["others"] < 0.1:
-            break
-    return min(tries, key=lambda one: one["others"])
 
 
 def sample(args, server, path, connections, at_once):

@@ -5,7 +5,7 @@ from models_table import NAMES
 WIDTH, PANEL_HEIGHT, TOP = 920, 236, 84
 LEFT, RIGHT, BAR = 64, 24, 36
 COLOURS = {
-    "bare": "#e6ebf0",
+    "bare": "#ffffff",
     "fork": "#b9c4d0",
     "thread": "#7c8da1",
     "blocking": "#d9902f",
@@ -17,6 +17,7 @@ STYLE = """
     .small { font-size: 13px; fill: #46566a; }
     .value { font-size: 12px; text-anchor: middle; }
     .middle { text-anchor: middle; }
+    .bar { stroke: #7c8da1; stroke-width: 0.8; }
     .axis { stroke: #1d2733; stroke-width: 1.2; }
 """
 
@@ -69,9 +70,9 @@ def legend():
     parts, x = [], LEFT - 40
     for model, colour in COLOURS.items():
         parts.append('  <rect x="%d" y="50" width="14" height="14" rx="3" '
-                     'fill="%s"/>' % (x, colour))
+                     'fill="%s" class="bar"/>' % (x, colour))
         parts.append(text(x + 21, 62, "small", NAMES[model]))
-        x += 44 + 7 * len(NAMES[model])
+        x += 38 + 7 * len(NAMES[model])
     return "\n".join(parts)
 
 
@@ -87,7 +88,7 @@ def panel(result, payload, y):
             height = max(1.0, room * v["cpu_us"] / most)
             parts.append(
                 '  <rect x="%.1f" y="%.1f" width="%d" height="%.1f" rx="2" '
-                'fill="%s"/>' % (x, base - height, BAR - 6, height,
+                'fill="%s" class="bar"/>' % (x, base - height, BAR - 6, height,
                                  COLOURS[model]))
             parts.append(text(x + (BAR - 6) / 2, base - height - 5, "value",
                               "%.0f" % v["cpu_us"]))

@@ -24,21 +24,26 @@ def markdown(result):
     for cell in result["cells"]:
         if cell["payload"] not in names:
             names.append(cell["payload"])
+    parts.append(memory_table(result["memory"]))
     for name in names:
         cells = [c for c in result["cells"] if c["payload"] == name]
         table = big_table if cells[0]["size"] >= BIG else small_table
         parts.append("## %s\n\n%s" % (name, table(cells)))
-    parts.append(memory_table(result["memory"]))
     return "\n".join(parts)
 
 
 def about(result):
     return ("%s, %s. `%s`, median of %d rounds, all servers in turn in each; "
-            "%d blocking children, %d event workers, a load of %d threads; "
-            "cubic on every listener.\n" % (
+            "%d blocking children, %d event workers; cubic on every listener; "
+            "others had at most %.2f processors in half of the rounds.\n" % (
                 result["machine"], result["date"], result["command"],
                 result["rounds"], result["workers"]["blocking"],
-                result["workers"]["event"], result["load_threads"]))
+                result["workers"]["event"], disturbed(result)))
+
+
+def disturbed(result):
+    return max(v["others"] for c in result["cells"]
+               for v in c["models"].values())
 
 
 def find(result, payload, at_once):

@@ -51,9 +51,13 @@ def arguments():
     parser.add_argument("--build", required=True)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--patience", type=int, help="seconds to wait, in "
+                        "all, for others to leave the machine alone")
     parser.add_argument("--folder", help="where the file is made")
     parser.add_argument("--out", default=os.path.join(BENCH, "results"))
     args = parser.parse_args()
+    if args.patience is None:
+        args.patience = 0 if args.quick else 1200
     args.rounds = args.rounds or (3 if args.quick else 9)
     return args
 
@@ -69,6 +73,7 @@ def measure_all(args, folder, size):
     subprocess.run(["sync", path], check=True)
     bare = measure.Server(
         [os.path.join(args.build, "bench", "bench-bare"), path, CONGESTION])
+    patience = measure.Patience(args.patience)
     try:
         with Netpand(args, folder, tree, path) as netpand:
             servers = {"bare": bare, "train": netpand, "push": netpand}
@@ -76,7 +81,7 @@ def measure_all(args, folder, size):
                      "push": netpand.push_port}
             sample(args, netpand, "train", netpand.train_port, size, 1)
             wait_for_digest(path)
-            return [cell(args, servers, ports, size, n)
+            return [cell(args, patience, servers, ports, size, n)
                     for n in CONNECTIONS]
     finally:
         bare.stop()
@@ -121,11 +126,12 @@ def wait_for_digest(path, limit=60.0):
         time.sleep(0.05)
 
 
-def cell(args, servers, ports, size, n):
+def cell(args, patience, servers, ports, size, n):
     samples = {way: [] for way in WAYS}
     for turn in range(args.rounds + 1):
         for way in WAYS[turn % 3:] + WAYS[:turn % 3]:
-            one = undisturbed(args, servers[way], way, ports[way], size, n)
+            one = patience.undisturbed(lambda: sample(
+                args, servers[way], way, ports[way], size, n))
             if turn > 0:  # the first one warms up
                 samples[way].append(one)
     fields = samples["bare"][0]
@@ -138,18 +144,6 @@ def cell(args, servers, ports, size, n):
         "%s %.2f" % (way, v["gb_per_second"])
         for way, v in row["ways"].items())), file=sys.stderr, flush=True)
     return row
-
-
-def undisturbed(args, server, way, port, size, n):
-    """A sample while nobody else works here; the best of a few tries."""
-    tries = []
-    for _ in range(1 if args.quick else 4):
-        if not args.quick:
-            measure.wait_for_quiet()
-        tries.append(sample(args, server, way, port, size, n))
-        if tries[-1]["others"] < 0.1:
-            break
-    return min(tries, key=lambda one: one["others"])
 
 
 def sample(args, server, way, port, size, n):
