@@ -13,6 +13,9 @@
 	X(TRAIN_DATA_BYTES, 4194304, "bytes", "one train data frame")         \
 	X(TRAIN_TEXT_BYTES, 512, "bytes", "the sentence of an error frame")   \
 	X(PUSH_DATA_BYTES, 1000, "bytes", "one push frame")                   \
+	/* HTTP */                                                            \
+	X(HTTP_HEAD_BYTES, 16384, "bytes", "the head of an HTTP request")     \
+	X(HTTP_FIELDS, 64, "lines", "header fields of an HTTP request")       \
 	/* server */                                                          \
 	X(WORKERS, 256, "processes", "workers of one netpand")                \
 	X(SLOTS, 65536, "connections", "connections of one worker")           \
