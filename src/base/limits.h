@@ -20,6 +20,8 @@
 	X(WORKERS, 256, "processes", "workers of one netpand")                \
 	X(SLOTS, 65536, "connections", "connections of one worker")           \
 	X(QUEUE, 65536, "connections", "clients waiting in the master")       \
+	X(PROXIES, 64, "blocks", "of trusted proxies' addresses")             \
+	X(PROXY_BYTES, 4096, "bytes", "a PROXY protocol header")              \
 	X(LISTENERS, 64, "sockets", "listening addresses")                    \
 	X(HELPERS, 64, "threads", "disk threads of one worker")               \
 	X(WALKS, 64, "walks", "folder walks at once in one worker")           \
