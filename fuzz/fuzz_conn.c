@@ -73,6 +73,7 @@ worker_release(struct worker *w, struct conn *c)
 /* ---- the world: one worker with a small tree ---- */
 
 static struct worker worker;
+static struct board_worker counters;
 static struct conn conn;
 
 static void
@@ -130,6 +131,7 @@ make_world(void)
 		abort();
 	link_init(&the_helpers.ran);
 	w->helpers = &the_helpers;
+	w->board.mine = &counters;
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->config = (struct wire_config){
 		.hello_ms = LIM_HELLO_MS,

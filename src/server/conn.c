@@ -40,6 +40,7 @@ static void conn_set_deadline(struct conn *);
 static uint64_t bytes_taken(const struct conn *);
 static bool conn_is_fast_enough(struct conn *);
 /* ---- buffers ---- */
+static void sent(struct conn *, size_t);
 static int need(struct buf *, struct slab *);
 static void release_if_empty(struct buf *, struct slab *);
 
@@ -323,6 +324,7 @@ conn_read(struct conn *c)
 	if (n == -1)
 		return -errno;
 	buf_added(&c->in, (size_t)n);
+	board_add(&c->worker->board.mine->bytes_received, (uint64_t)n);
 	conn_charge(c, (uint64_t)n);
 	if (n == 0)
 		c->at_eof = true;
@@ -358,8 +360,7 @@ conn_flush(struct conn *c, bool more)
 		if (n == -1)
 			return -errno;
 		buf_drop(&c->out, (size_t)n);
-		c->n_sent += (uint64_t)n;
-		conn_charge(c, (uint64_t)n);
+		sent(c, (size_t)n);
 	}
 	release_if_empty(&c->out, &c->worker->outs);
 	return 0;
@@ -379,8 +380,7 @@ conn_sendfile(struct conn *c, int fd, uint64_t *off, uint64_t len)
 	if (n == -1)
 		return -errno;
 	*off = (uint64_t)pos;
-	c->n_sent += (uint64_t)n;
-	conn_charge(c, (uint64_t)n);
+	sent(c, (size_t)n);
 	return n;
 }
 
@@ -398,8 +398,7 @@ conn_writev(struct conn *c, const struct iovec *iov, int n_iov)
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -errno;
-	c->n_sent += (uint64_t)n;
-	conn_charge(c, (uint64_t)n);
+	sent(c, (size_t)n);
 	return n;
 }
 
@@ -414,6 +413,14 @@ conn_name(const struct conn *c)
 		    c->peer.addr, addr, sizeof(addr));
 	snprintf(name, sizeof(name), "conn %u %s", c->number, addr);
 	return name;
+}
+
+static void
+sent(struct conn *c, size_t n)
+{
+	c->n_sent += n;
+	board_add(&c->worker->board.mine->bytes_sent, n);
+	conn_charge(c, n);
 }
 
 static int

@@ -19,6 +19,7 @@ struct helpers {
 	unsigned n_threads;
 	bool ending;
 	int event_fd;
+	struct board_counter *n_jobs;
 	pthread_t thread[];
 };
 
@@ -30,7 +31,7 @@ static void helper_finish(struct helpers *, struct job *);
 static int helpers_start(struct helpers *, unsigned n);
 
 int
-helpers_new(struct helpers **out, unsigned n)
+helpers_new(struct helpers **out, unsigned n, struct board_counter *n_jobs)
 {
 	struct helpers *h;
 	int r;
@@ -38,6 +39,7 @@ helpers_new(struct helpers **out, unsigned n)
 	h = calloc(1, sizeof(*h) + n * sizeof(h->thread[0]));
 	if (h == NULL)
 		return -ENOMEM;
+	h->n_jobs = n_jobs;
 	link_init(&h->quick);
 	link_init(&h->slow);
 	link_init(&h->ran);
@@ -82,6 +84,7 @@ void
 helpers_submit(struct helpers *h, struct job *j)
 {
 	j->is_out = true;
+	board_add(h->n_jobs, 1);
 	pthread_mutex_lock(&h->lock);
 	link_init(&j->link);
 	link_add_last(j->is_long ? &h->slow : &h->quick, &j->link);

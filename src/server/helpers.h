@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/list.h"
+#include "server/board.h"
 
 struct helpers;
 
@@ -26,8 +27,9 @@ struct job {
 	bool is_out; /* submitted, done not called yet; the loop's */
 };
 
-/* Starts n threads, 2 or more.  0, -ENOMEM, -EAGAIN ... */
-int helpers_new(struct helpers **, unsigned n);
+/* Starts n threads, 2 or more; jobs are counted in n_jobs, which is the
+ * loop's.  0, -ENOMEM, -EAGAIN ... */
+int helpers_new(struct helpers **, unsigned n, struct board_counter *n_jobs);
 
 /* Readable when jobs are ready to be reaped. */
 int helpers_fd(const struct helpers *);

@@ -3,7 +3,8 @@
  * tree after start-up, never waits for a worker and holds no secret: what
  * comes from outside is parsed by the workers.  Everything that happens is an
  * event of one epoll: the pool's (its listeners, channels, children and
- * timers), signals, --status, and the end of a drain.
+ * timers), signals, --status, and the end of a drain.  Between events it
+ * writes its counts on the board.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "fdpool.h"
@@ -32,6 +34,7 @@ struct master {
 
 static void master_set_up(struct master *, const struct options *);
 static void master_watch(struct master *, int fd);
+static void master_event(struct master *, int fd);
 static void master_signal(struct master *);
 static void master_drain(struct master *);
 
@@ -39,34 +42,43 @@ int
 master_main(const struct options *o)
 {
 	static struct master m;
+	struct board *board = &m.start.board;
 	struct epoll_event ev;
-	int r;
+	int n;
 
 	master_set_up(&m, o);
 	while (!m.cut_off && !(m.draining && fdpool_is_drained(m.pool))) {
-		if (epoll_wait(m.epoll_fd, &ev, 1, -1) == -1) {
-			if (errno == EINTR)
-				continue;
+		n = epoll_wait(
+		    m.epoll_fd, &ev, 1, board_wait_ms(board, clock_ms()));
+		if (n == -1 && errno != EINTR)
 			fatal("epoll_wait");
-		}
-		if (ev.data.fd == fdpool_fd(m.pool)) {
-			r = fdpool_dispatch(m.pool);
-			if (r != 0)
-				fatalx("the pool failed: %s", strerror(-r));
-		} else if (ev.data.fd == m.signal_fd) {
-			master_signal(&m);
-		} else if (ev.data.fd == m.timer_fd) {
-			log_warn("transfers were cut off: the drain limit has"
-				 " passed");
-			m.cut_off = true;
-		} else {
-			control_answer(&m.start.control, m.pool, m.draining);
-		}
+		if (n == 1)
+			master_event(&m, ev.data.fd);
+		board_refresh(board, m.pool, m.draining, n == 1, clock_ms());
 	}
 	fdpool_free(m.pool);
 	start_end(&m.start);
 	log_info("ended");
 	return m.cut_off ? 1 : 0;
+}
+
+static void
+master_event(struct master *m, int fd)
+{
+	int r;
+
+	if (fd == fdpool_fd(m->pool)) {
+		r = fdpool_dispatch(m->pool);
+		if (r != 0)
+			fatalx("the pool failed: %s", strerror(-r));
+	} else if (fd == m->signal_fd) {
+		master_signal(m);
+	} else if (fd == m->timer_fd) {
+		log_warn("transfers were cut off: the drain limit has passed");
+		m->cut_off = true;
+	} else {
+		control_answer(&m->start.control, m->pool, m->draining);
+	}
 }
 
 static void

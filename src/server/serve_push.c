@@ -85,6 +85,7 @@ push_begin(struct conn *c)
 	p->fetch.done = fetch_done;
 	c->answer = p;
 	conn_set_state(c, CONN_ANSWER);
+	board_add(&c->worker->board.mine->pushes, 1);
 	return WANT_NOTHING;
 }
 

@@ -8,9 +8,11 @@
 
 /* ---- the conversation, in its order ---- */
 static enum want train_step(struct conn *);
+static enum want train_turn(struct conn *);
 static enum want train_hello(struct conn *);
 static enum want train_next(struct conn *);
 static enum want train_request(struct conn *, const struct train_frame *);
+static void train_count(struct conn *, uint8_t type);
 /* ---- its ends ---- */
 static enum want train_refuse(struct conn *, enum train_code, const char *text);
 static enum want train_more(struct conn *);
@@ -20,6 +22,16 @@ static enum want train_more(struct conn *);
 
 static enum want
 train_step(struct conn *c)
+{
+	uint64_t before = c->n_sent;
+	enum want want = train_turn(c);
+
+	board_add(&c->worker->board.mine->train_bytes, c->n_sent - before);
+	return want;
+}
+
+static enum want
+train_turn(struct conn *c)
 {
 	enum want want;
 
@@ -110,6 +122,7 @@ train_request(struct conn *c, const struct train_frame *frame)
 	buf_drop(&c->in, TRAIN_HEADER_SIZE + frame->len);
 	switch (begun) {
 	case ANSWER_BEGUN:
+		train_count(c, frame->type);
 		return WANT_NOTHING;
 	case ANSWER_BAD:
 		return train_refuse(c, TRAIN_E_PROTOCOL, reason);
@@ -117,6 +130,16 @@ train_request(struct conn *c, const struct train_frame *frame)
 		break;
 	}
 	return train_refuse(c, TRAIN_E_BUSY, "the server has no memory left");
+}
+
+static void
+train_count(struct conn *c, uint8_t type)
+{
+	enum board_train t = type == TRAIN_GET	  ? BOARD_TRAIN_GET
+			     : type == TRAIN_TREE ? BOARD_TRAIN_TREE
+						  : BOARD_TRAIN_LIST;
+
+	board_add(&c->worker->board.mine->train_requests[t], 1);
 }
 
 static enum want

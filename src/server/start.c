@@ -33,6 +33,7 @@ static void open_root(struct start *);
 static void open_push(struct start *);
 static unsigned fit_slots(const struct options *);
 static void open_control(struct start *);
+static void open_board(struct start *);
 static void make_config(struct start *);
 static void make_pool_options(struct start *, unsigned slots);
 /* ---- told by the pool ---- */
@@ -66,6 +67,7 @@ start_open(struct start *s, const struct options *o)
 	}
 	slots = fit_slots(o);
 	open_control(s);
+	open_board(s);
 	make_config(s);
 	make_pool_options(s, slots);
 }
@@ -190,6 +192,15 @@ open_control(struct start *s)
 }
 
 static void
+open_board(struct start *s)
+{
+	int r = board_new(&s->board);
+
+	if (r != 0)
+		fatalx("counters cannot be shared: %s", strerror(-r));
+}
+
+static void
 make_config(struct start *s)
 {
 	const struct options *o = s->options;
@@ -237,6 +248,8 @@ make_pool_options(struct start *s, unsigned slots)
 		s->kept[p->n_keep_fds++] = s->root_fd;
 	if (s->push_fd != -1)
 		s->kept[p->n_keep_fds++] = s->push_fd;
+	s->kept[p->n_keep_fds++] = s->board.write_fd;
+	s->kept[p->n_keep_fds++] = s->board.read_fd;
 	p->keep_fds = s->kept;
 	p->hello = &s->config;
 	p->hello_len = sizeof(s->config);
@@ -286,6 +299,7 @@ start_end(struct start *s)
 		unlink(s->control_path);
 	fd_close(&s->root_fd);
 	fd_close(&s->push_fd);
+	board_close(&s->board);
 }
 
 /* ---- told by the pool ---- */

@@ -4,6 +4,7 @@
 #define SERVER_START_H
 
 #include "fdpool.h"
+#include "server/board.h"
 #include "server/control.h"
 #include "server/options.h"
 #include "server/wire.h"
@@ -18,7 +19,8 @@ struct start {
 	char control_path[108];
 	int root_fd; /* -1: none; the workers' */
 	int push_fd; /* -1: none; the workers' */
-	int kept[2]; /* those of the two that are there */
+	struct board board;
+	int kept[4]; /* the workers', those that are there */
 	unsigned drain_ms;
 	const struct options *options;
 	struct wire_config config;

@@ -27,7 +27,7 @@ struct wire_tag {
 static_assert(sizeof(struct wire_tag) == FDPOOL_TAG_SIZE,
     "the tag fills what the pool carries");
 
-#define WIRE_CONFIG_VERSION 1
+#define WIRE_CONFIG_VERSION 2
 
 struct wire_config {
 	uint32_t version;
@@ -38,8 +38,10 @@ struct wire_config {
 	uint32_t idle_ms;
 	uint32_t rate_window_ms;
 	uint32_t min_rate;
-	uint32_t has_root; /* a descriptor of the tree is the next kept one */
-	uint32_t has_push; /* so is one of the file to push, after it */
+	/* the kept descriptors, in this order; behind them the board, to write
+	 * and to read */
+	uint32_t has_root; /* the tree */
+	uint32_t has_push; /* the file to push */
 	char push_name[LIM_SEG_BYTES + 1];
 };
 

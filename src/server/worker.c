@@ -96,12 +96,13 @@ worker_set_up(struct worker *w, unsigned slots)
 	slab_init(&w->answers, answer_size, KEEP_ANSWERS);
 	w->now_ms = clock_ms();
 	timer_wheel_init(&w->timers, w->now_ms);
-	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (w->epoll_fd == -1)
-		return -errno;
 	r = fdpool_worker_open(&w->pool, FDPOOL_CHANNEL_FD, slots);
 	if (r == 0)
 		r = worker_configure(w);
+	if (r != 0)
+		return r;
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	r = w->epoll_fd == -1 ? -errno : 0;
 	if (r == 0)
 		r = worker_watch(w, fdpool_worker_fd(w->pool), w->pool);
 	if (r == 0)
@@ -130,9 +131,12 @@ worker_configure(struct worker *w)
 	if (w->config.has_root)
 		r = store_new(&w->store, kept_fd++);
 	if (r == 0 && w->config.has_push)
-		r = push_file_new(&w->push, kept_fd, w->config.push_name);
+		r = push_file_new(&w->push, kept_fd++, w->config.push_name);
 	if (r == 0)
-		r = helpers_new(&w->helpers, w->config.helpers);
+		r = board_open(&w->board, kept_fd, kept_fd + 1, w->index);
+	if (r == 0)
+		r = helpers_new(
+		    &w->helpers, w->config.helpers, &w->board.mine->jobs);
 	return r;
 }
 
@@ -175,6 +179,7 @@ worker_loop(struct worker *w)
 		}
 		worker_run_ready(w);
 		worker_run_timers(w);
+		board_set(&w->board.mine->open, w->slots - w->n_free);
 		if (!w->draining && fdpool_worker_is_draining(w->pool))
 			worker_drain(w);
 		r = fdpool_worker_flush(w->pool);
@@ -205,6 +210,7 @@ worker_accept(struct worker *w)
 			conn_open(
 			    &w->conns[w->free[--w->n_free]], w, &clients[i]);
 		got += (unsigned)n;
+		board_add(&w->board.mine->connections, (uint64_t)n);
 	} while (n == CLIENTS_AT_ONCE && got < CLIENTS_A_TURN);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/board.h"
 #include "server/client_log.h"
 #include "server/conn.h"
 #include "server/wire.h"
@@ -26,6 +27,7 @@ struct worker {
 	struct helpers *helpers;
 	struct timer_wheel timers;
 	struct client_log client_log;
+	struct board board;
 	struct link ready; /* connections to run */
 	struct slab ins, outs, answers;
 	struct conn *conns; /* the table; slots entries */

@@ -249,6 +249,26 @@ def test_workers_have_exactly_their_descriptors(tree):
             assert fds[4] == str(tree)
 
 
+def test_workers_can_write_one_place_of_the_board(tree):
+    """All of it for reading, its own for writing, and no two the same."""
+    def board(pid):
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+            return [line.split()[1:3] + line.split()[:1] for line in maps
+                    if "memfd:netpand-board" in line]
+
+    with Netpand(tree, workers=4) as server:
+        places = set()
+        for pid in server.workers():
+            maps = board(pid)
+            assert sorted(m[0] for m in maps) == ["r--s", "rw-s"], maps
+            for mode, offset, ends in maps:
+                start, end = (int(x, 16) for x in ends.split("-"))
+                if mode == "rw-s":
+                    assert end - start == resource.getpagesize()
+                    places.add(offset)
+        assert len(places) == 4 and "00000000" not in places
+
+
 def test_workers_have_address_layouts_of_their_own(tree):
     def base(pid):
         # where the program itself is: ASan's shadow has a fixed place

@@ -20,6 +20,7 @@ struct counted {
 	int n_done;
 };
 
+static struct board_counter n_jobs;
 static _Atomic bool gate_open;
 static _Atomic int n_at_gate;
 
@@ -69,7 +70,7 @@ each_job_runs_once(void **state)
 	struct helpers *h = NULL;
 
 	(void)state;
-	assert_int_equal(helpers_new(&h, 4), 0);
+	assert_int_equal(helpers_new(&h, 4, &n_jobs), 0);
 	for (int round = 1; round <= 3; round++) {
 		for (int i = 0; i < N_JOBS; i++) {
 			memset(&jobs[i], 0, sizeof(jobs[i]));
@@ -86,6 +87,7 @@ each_job_runs_once(void **state)
 			assert_false(jobs[i].job.is_out);
 		}
 	}
+	assert_int_equal(board_get(&n_jobs), 3 * N_JOBS);
 	helpers_free(h);
 }
 
@@ -99,7 +101,7 @@ long_jobs_leave_a_thread(void **state)
 	struct helpers *h = NULL;
 
 	(void)state;
-	assert_int_equal(helpers_new(&h, 3), 0);
+	assert_int_equal(helpers_new(&h, 3, &n_jobs), 0);
 	for (int i = 0; i < 8; i++) {
 		slow[i].job.run = gate_run;
 		slow[i].job.done = count_done;
@@ -126,7 +128,7 @@ free_drops_what_waits(void **state)
 	struct helpers *h = NULL;
 
 	(void)state;
-	assert_int_equal(helpers_new(&h, 2), 0);
+	assert_int_equal(helpers_new(&h, 2, &n_jobs), 0);
 	for (int i = 0; i < N_JOBS; i++) {
 		jobs[i].job.run = count_run;
 		jobs[i].job.done = count_done;
