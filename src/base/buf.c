@@ -76,6 +76,15 @@ buf_added(struct buf *b, size_t n)
 	b->end += n;
 }
 
+void
+buf_cut(struct buf *b, size_t len)
+{
+	assert(len <= buf_len(b));
+	b->end = b->off + len;
+	if (len == 0)
+		buf_reset(b);
+}
+
 int
 buf_put(struct buf *b, const void *p, size_t n)
 {

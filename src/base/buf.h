@@ -31,6 +31,8 @@ void buf_compact(struct buf *); /* moves what is in use to the front */
 /* n <= buf_len.  A buf that is empty then has all of cap as room again. */
 void buf_drop(struct buf *, size_t n);
 void buf_added(struct buf *, size_t n); /* n <= buf_room: written at tail */
+/* Takes bytes back off the tail: len of them stay, len <= buf_len. */
+void buf_cut(struct buf *, size_t len);
 
 /* Append at the tail.  0, or -ENOBUFS and nothing is changed. */
 int buf_put(struct buf *, const void *p, size_t n);

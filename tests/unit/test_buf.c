@@ -130,6 +130,29 @@ test_drop_compact_and_grow(void **state)
 }
 
 static void
+test_cut_takes_the_tail_back(void **state)
+{
+	unsigned char mem[8];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, mem, sizeof(mem));
+	buf_put(&b, "abcdefgh", 8);
+	buf_drop(&b, 3);
+	buf_cut(&b, 5);
+	assert_int_equal(buf_len(&b), 5);
+	buf_cut(&b, 2);
+	CHECK_MEM(
+	    __LINE__, "cut to 2", "left", "de", 2, buf_head(&b), buf_len(&b));
+	assert_int_equal(buf_room(&b), 3);
+	buf_put(&b, "xy", 2);
+	CHECK_MEM(__LINE__, "put again", "left", "dexy", 4, buf_head(&b),
+	    buf_len(&b));
+	buf_cut(&b, 0);
+	CHECK_U64(__LINE__, "emptied", "room", sizeof(mem), buf_room(&b));
+}
+
+static void
 test_no_memory_is_an_empty_buf(void **state)
 {
 	struct buf b;
@@ -138,6 +161,7 @@ test_no_memory_is_an_empty_buf(void **state)
 	buf_init(&b, NULL, 0);
 	buf_compact(&b);
 	buf_drop(&b, 0);
+	buf_cut(&b, 0);
 	assert_null(buf_head(&b));
 	assert_null(buf_tail(&b));
 	assert_int_equal(buf_put(&b, NULL, 0), 0);
@@ -203,6 +227,7 @@ main(void)
 		cmocka_unit_test(test_integers_are_little_endian),
 		cmocka_unit_test(test_an_integer_fits_or_not),
 		cmocka_unit_test(test_drop_compact_and_grow),
+		cmocka_unit_test(test_cut_takes_the_tail_back),
 		cmocka_unit_test(test_no_memory_is_an_empty_buf),
 		cmocka_unit_test(test_reader_never_goes_past_its_end),
 		cmocka_unit_test(test_reader_refuses_lengths_that_would_wrap),
