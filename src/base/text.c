@@ -7,7 +7,6 @@
 #define ESCAPED_SIZE 4 /* "\xNN" */
 
 /* ---- what a terminal may be shown ---- */
-static bool is_shown(uint32_t cp);
 static size_t escape_one(
     char out[ESCAPED_SIZE], const unsigned char *p, size_t n, size_t *used);
 /* ---- addresses ---- */
@@ -58,6 +57,37 @@ text_utf8(const void *bytes, size_t n, uint32_t *cp)
 	return len;
 }
 
+bool
+text_is_utf8(const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+	size_t used;
+
+	while (n > 0) {
+		used = text_utf8(p, n, NULL);
+		if (used == 0)
+			return false;
+		p += used;
+		n -= used;
+	}
+	return true;
+}
+
+bool
+text_is_shown(uint32_t cp)
+{
+	if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0))
+		return false;
+	/* Arabic letter mark, left-to-right and right-to-left marks. */
+	if (cp == 0x61c || cp == 0x200e || cp == 0x200f)
+		return false;
+	/* Line and paragraph separator; embeddings, overrides. */
+	if (cp >= 0x2028 && cp <= 0x202e)
+		return false;
+	/* Isolates. */
+	return cp < 0x2066 || cp > 0x2069;
+}
+
 char *
 text_escape(char *out, size_t cap, const void *bytes, size_t n)
 {
@@ -95,7 +125,7 @@ escape_one(
 	uint32_t cp;
 
 	*used = text_utf8(p, n, &cp);
-	if (*used > 0 && is_shown(cp)) {
+	if (*used > 0 && cp != '\\' && text_is_shown(cp)) {
 		memcpy(out, p, *used);
 		return *used;
 	}
@@ -105,21 +135,6 @@ escape_one(
 	out[2] = hex_digits[p[0] >> 4];
 	out[3] = hex_digits[p[0] & 0xf];
 	return ESCAPED_SIZE;
-}
-
-static bool
-is_shown(uint32_t cp)
-{
-	if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == '\\')
-		return false;
-	/* Arabic letter mark, left-to-right and right-to-left marks. */
-	if (cp == 0x61c || cp == 0x200e || cp == 0x200f)
-		return false;
-	/* Line and paragraph separator; embeddings, overrides. */
-	if (cp >= 0x2028 && cp <= 0x202e)
-		return false;
-	/* Isolates. */
-	return cp < 0x2066 || cp > 0x2069;
 }
 
 void

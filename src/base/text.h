@@ -13,6 +13,13 @@
  */
 size_t text_utf8(const void *p, size_t n, uint32_t *cp);
 
+/* Are the n bytes UTF-8, to the last?  None are. */
+bool text_is_utf8(const void *p, size_t n);
+
+/* Does it show as itself?  Not C0, DEL, C1, line and paragraph separators, and
+ * those that steer the direction of text. */
+bool text_is_shown(uint32_t cp);
+
 /*
  * Writes n bytes so that a log or a terminal shows them and obeys none: C0,
  * DEL, C1, backslash, line separators, bidirectional controls and invalid

@@ -70,6 +70,70 @@ test_utf8(void **state)
 }
 
 static void
+test_is_utf8(void **state)
+{
+	static const struct {
+		int line;
+		const char *in;
+		size_t len;
+		bool want;
+	} rows[] = {
+		{ __LINE__, B(""), true },
+		{ __LINE__, B("a\0\n\x7f"), true },
+		{ __LINE__, B("\xe7\xbd\x91.\xc3\xa9\xf0\x9f\x92\xbe"), true },
+		{ __LINE__, B("\xe2\x80\xae"), true },
+		{ __LINE__, B("\xff"), false },
+		{ __LINE__, B("a\xff"), false },
+		{ __LINE__, B("\xffz"), false },
+		{ __LINE__, B("\x80"), false },
+		{ __LINE__, B("\xc3"), false },
+		{ __LINE__, B("\xe7\xbd\x91\xe7\xbd"), false },
+		{ __LINE__, B("\xc0\xaf"), false },
+		{ __LINE__, B("a\xed\xa0\x80z"), false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(rows); i++) {
+		char *in = exact_copy(rows[i].in, rows[i].len);
+
+		CHECK_INT(rows[i].line, rows[i].in, "is UTF-8", rows[i].want,
+		    text_is_utf8(in, rows[i].len));
+		free(in);
+	}
+	assert_true(text_is_utf8(NULL, 0));
+}
+
+static void
+test_is_shown(void **state)
+{
+	static const struct {
+		int line;
+		uint32_t first, last;
+		bool want;
+	} rows[] = {
+		{ __LINE__, 0x0, 0x1f, false },
+		{ __LINE__, 0x20, 0x7e, true },
+		{ __LINE__, 0x7f, 0x9f, false },
+		{ __LINE__, 0xa0, 0x61b, true },
+		{ __LINE__, 0x61c, 0x61c, false },
+		{ __LINE__, 0x61d, 0x200d, true },
+		{ __LINE__, 0x200e, 0x200f, false },
+		{ __LINE__, 0x2010, 0x2027, true },
+		{ __LINE__, 0x2028, 0x202e, false },
+		{ __LINE__, 0x202f, 0x2065, true },
+		{ __LINE__, 0x2066, 0x2069, false },
+		{ __LINE__, 0x206a, 0x10ffff, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(rows); i++)
+		for (uint32_t cp = rows[i].first; cp <= rows[i].last; cp++)
+			if (text_is_shown(cp) != rows[i].want)
+				CHECK_U64(rows[i].line, "characters",
+				    "the first that is not so", 0, cp);
+}
+
+static void
 test_escape(void **state)
 {
 	static const struct {
@@ -378,6 +442,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_is_utf8),
+		cmocka_unit_test(test_is_shown),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_cuts),
 		cmocka_unit_test(test_escape_of_chance),
