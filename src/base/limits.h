@@ -16,6 +16,7 @@
 	/* HTTP */                                                            \
 	X(HTTP_HEAD_BYTES, 16384, "bytes", "the head of an HTTP request")     \
 	X(HTTP_FIELDS, 64, "lines", "header fields of an HTTP request")       \
+	X(HTTP_RANGES, 16, "ranges", "ranges of one HTTP request")            \
 	/* server */                                                          \
 	X(WORKERS, 256, "processes", "workers of one netpand")                \
 	X(SLOTS, 65536, "connections", "connections of one worker")           \
