@@ -5,6 +5,8 @@
 #include "http/proxy.h"
 #include "must.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
