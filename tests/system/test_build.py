@@ -155,3 +155,70 @@ def test_no_leftovers_in_git():
     files = run("git", "ls-files", cwd=REPO).splitlines()
     bad = [f for f in files if re.search(r"(^|/)(build|__pycache__)(/|$)|\.o$", f)]
     assert not bad
+
+
+MAKE_MIME = REPO / "src" / "http" / "make_mime.py"
+
+MIME_LIST = """\
+# a comment\timage/png png
+text/plain\t\t\ttxt ASC # asc
+text/x-later\t\ttxt
+image/PNG png\t
+image/svg+xml svg
+application/no-ending
+application/two\t\ttar.gz a/b "x" \\ */ z\xe9
+no-type\t\t\tnt
+bad/"type\t\tbt
+x/long\t\t\t{long}
+""".format(long="l" * 31 + " " + "m" * 32)
+
+
+def make_mime(tmp_path, content, **env):
+    """What make_mime.py makes of this list: exit status, stderr, table."""
+    listed, made = tmp_path / "mime.types", tmp_path / "mime_table.h"
+    made.unlink(missing_ok=True)
+    if content is not None:
+        listed.write_bytes(content)
+    done = subprocess.run(["/usr/bin/python3", MAKE_MIME, listed, made],
+                          env={**os.environ, **env}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True)
+    return (done.returncode, done.stderr,
+            made.read_text() if made.exists() else None)
+
+
+def test_media_types_become_a_table(tmp_path):
+    status, said, table = make_mime(tmp_path, MIME_LIST.encode())
+    assert (status, said) == (0, "")
+    texts = "".join(re.findall(r'^\t"(.*)"$', table, re.M)).split("\\0")
+    rows = re.findall(r"^\t{ (\d+), (\d+), (\d) },", table, re.M)
+    pool = "\0".join(texts)
+
+    def text(at):
+        return pool[int(at):].split("\0")[0]
+
+    assert [(text(e), text(t), i) for e, t, i in rows] == [
+        ("asc", "text/plain; charset=utf-8", "1"),
+        ("l" * 31, "x/long", "0"),
+        ("png", "image/png", "1"),
+        ("svg", "image/svg+xml", "0"),
+        ("txt", "text/plain; charset=utf-8", "1"),
+    ]
+
+
+def test_same_media_types_same_bytes(tmp_path):
+    tables = {make_mime(tmp_path, MIME_LIST.encode(), PYTHONHASHSEED=seed,
+                        LC_ALL=locale)[2]
+              for seed, locale in [("1", "C"), ("2", "C.UTF-8"), ("3", "C")]}
+    assert len(tables) == 1
+
+
+@pytest.mark.parametrize("content, why", [
+    (None, "the list of media types cannot be read: .*mime.types"),
+    (b"", "is no list of media types"),
+    (b"image/png png\n", "is no list of media types"),
+    (b"text/plain txt \xff\n", "the list of media types cannot be read"),
+])
+def test_no_list_of_media_types_is_said(tmp_path, content, why):
+    status, said, table = make_mime(tmp_path, content)
+    assert status == 1 and re.search(why, said), said
+    assert "Traceback" not in said and table is None
