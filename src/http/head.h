@@ -94,11 +94,11 @@ struct head {
 	enum http_method method;
 	uint8_t minor; /* HTTP/1.minor: 0 or 1 (a higher one is taken as 1) */
 	struct str line; /* the request line, for the log; also when BAD, then
-			    as much of it as is there */
+			    as much of it as is there and has no control byte */
 	struct str target; /* as it was written */
-	struct str path; /* of the target: begins with "/"; "*" for OPTIONS * */
-	struct str
-	    query; /* behind the "?", without it; p NULL: there is none */
+	struct str path; /* of the target, not decoded: begins with "/"; "*" for
+			    OPTIONS *; len 0 for CONNECT */
+	struct str query; /* after the "?"; p NULL: there is no "?" */
 	struct str host; /* host and port as named; len 0 for an HTTP/1.0
 			    client that names none */
 	bool keep_alive; /* the client wants the connection to stay */
@@ -118,13 +118,15 @@ struct head {
 
 /*
  * Parses the head at p, of which len bytes are here.  Call it again with the
- * same bytes and more of them after HEAD_MORE; *scanned, 0 for a new head,
- * remembers how far the search for its end has come, so that a head that
- * comes byte by byte is looked at once.  One empty line before the request
- * line is passed over (RFC 9112 2.2).  The struct need not be cleared.
- * LIM_HTTP_HEAD_BYTES bound the head: 414 when the request line alone is over
- * it, else 431.  What is surely wrong is refused before the end is here: a bare
- * LF, a control byte in the first line, a first line that is too long.
+ * same bytes and more of them after HEAD_MORE, at the same place or another.
+ * *scanned is 0 for a new head, remembers how far the search for the ends of
+ * lines has come, and is 0 again after HEAD_OK and HEAD_BAD.  The struct need
+ * be neither cleared nor kept in between.  One empty line before the request
+ * line is passed over (RFC 9112 2.2).
+ *
+ * The answer is the same however the bytes came; what is wrong in a line is
+ * refused when that line is there, if not before.  LIM_HTTP_HEAD_BYTES bound
+ * the head: 414 when the request line alone is over it, else 431.
  */
 enum head_result
 head_parse(struct head *, const char *p, size_t len, size_t *scanned);
