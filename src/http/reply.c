@@ -129,6 +129,12 @@ reply_begin(struct reply *r, struct buf *out, unsigned status, const char *date)
 }
 
 void
+reply_go_on(struct reply *r, struct buf *out)
+{
+	*r = (struct reply){ .out = out, .began = buf_len(out) };
+}
+
+void
 reply_field(struct reply *r, const char *name, struct str value)
 {
 	if (has_control_byte(value) && r->failed == 0)

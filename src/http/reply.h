@@ -25,6 +25,8 @@ struct reply {
  * has three digits. */
 void
 reply_begin(struct reply *, struct buf *out, unsigned status, const char *date);
+/* Fields alone: behind first lines that were written elsewhere. */
+void reply_go_on(struct reply *, struct buf *out);
 /* name is the program's own.  A value with a byte below 0x20 (but a tab) or
  * 0x7f in it fails the whole reply. */
 void reply_field(struct reply *, const char *name, struct str value);

@@ -131,6 +131,26 @@ test_a_status_without_a_text(void **state)
 
 /* What fails leaves nothing of itself behind, and what was there before. */
 static void
+test_fields_alone(void **state)
+{
+	char mem[128];
+	struct reply r;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, mem, sizeof(mem));
+	buf_put(&b, "before\r\n", 8);
+	reply_go_on(&r, &b);
+	reply_field(&r, "A", STR("b"));
+	assert_int_equal(reply_end(&r), 0);
+	assert_string_equal(text_of(&b), "before\r\nA: b\r\n\r\n");
+	reply_go_on(&r, &b);
+	reply_field(&r, "A", STR("b\nc"));
+	assert_int_equal(reply_end(&r), -EINVAL);
+	assert_string_equal(text_of(&b), "before\r\nA: b\r\n\r\n");
+}
+
+static void
 test_no_line_is_added(void **state)
 {
 	static const struct {
@@ -399,6 +419,7 @@ main(void)
 		cmocka_unit_test(test_status_texts),
 		cmocka_unit_test(test_a_whole_head),
 		cmocka_unit_test(test_a_status_without_a_text),
+		cmocka_unit_test(test_fields_alone),
 		cmocka_unit_test(test_no_line_is_added),
 		cmocka_unit_test(test_a_control_byte_is_seen_everywhere),
 		cmocka_unit_test(test_all_or_nothing),
