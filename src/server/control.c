@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "server/control.h"
+#include "server/pool_counts.h"
 
 #define CONTROL_VERSION 1
 
@@ -37,42 +38,8 @@ struct control_message {
 	struct control_row row[FDPOOL_WORKERS_MAX];
 };
 
-static_assert(sizeof(struct control_head) == 16 + 11 * 8,
+static_assert(sizeof(struct control_head) == 16 + POOL_N_COUNTS * 8,
     "no padding in what --status reads");
-
-/* The counts by their names, for both forms. */
-static const struct {
-	const char *name;
-	size_t field;
-} columns[] = {
-#define COLUMN(f)                                     \
-	{                                             \
-#f, offsetof(struct fdpool_counts, f) \
-	}
-	COLUMN(free),
-	COLUMN(in_flight),
-	COLUMN(held),
-	COLUMN(queued),
-	COLUMN(given),
-	COLUMN(taken),
-	COLUMN(done),
-	COLUMN(lost),
-	COLUMN(given_again),
-	COLUMN(refused),
-	COLUMN(restarted),
-#undef COLUMN
-};
-
-#define N_COLUMNS (sizeof(columns) / sizeof(columns[0]))
-
-static uint64_t
-column(const struct fdpool_counts *c, size_t i)
-{
-	uint64_t v;
-
-	memcpy(&v, (const char *)c + columns[i].field, sizeof(v));
-	return v;
-}
 
 /* ---- the path ---- */
 
@@ -248,9 +215,9 @@ control_answer(struct control *c, const struct fdpool *pool, bool draining)
 static void
 print_counts_json(const struct fdpool_counts *c)
 {
-	for (size_t i = 0; i < N_COLUMNS; i++)
+	for (size_t i = 0; i < POOL_N_COUNTS; i++)
 		printf("%s\"%s\": %" PRIu64, i == 0 ? "" : ", ",
-		    columns[i].name, column(c, i));
+		    pool_counts[i].name, pool_count_get(c, i));
 }
 
 static void
@@ -289,11 +256,12 @@ print_text(const struct control_message *m)
 	printf("\n%-12s %12" PRIu32, "pid", m->head.pid);
 	for (uint32_t i = 0; i < m->head.n_workers; i++)
 		printf(" %13" PRId32, m->row[i].pid);
-	for (size_t c = 0; c < N_COLUMNS; c++) {
-		printf("\n%-12s %12" PRIu64, columns[c].name,
-		    column(&m->head.total, c));
+	for (size_t c = 0; c < POOL_N_COUNTS; c++) {
+		printf("\n%-12s %12" PRIu64, pool_counts[c].name,
+		    pool_count_get(&m->head.total, c));
 		for (uint32_t i = 0; i < m->head.n_workers; i++)
-			printf(" %13" PRIu64, column(&m->row[i].counts, c));
+			printf(" %13" PRIu64,
+			    pool_count_get(&m->row[i].counts, c));
 	}
 	printf("\n");
 }
