@@ -56,7 +56,7 @@ static void words_set(struct board_counter *to, const void *from, size_t n);
 /* ---- counting ---- */
 
 const char *
-board_method_name(enum board_method m)
+board_method_name(unsigned m)
 {
 	static const char *const names[BOARD_N_METHODS] = {
 #define NAME(constant, name) [BOARD_##constant] = name,
@@ -68,7 +68,7 @@ board_method_name(enum board_method m)
 }
 
 const char *
-board_train_name(enum board_train t)
+board_train_name(unsigned t)
 {
 	static const char *const names[BOARD_N_TRAINS] = {
 #define NAME(constant, name) [BOARD_TRAIN_##constant] = name,
@@ -80,7 +80,7 @@ board_train_name(enum board_train t)
 }
 
 const char *
-board_status_name(enum board_status s)
+board_status_name(unsigned s)
 {
 	static const char *const names[BOARD_N_STATUSES] = {
 #define NAME(status) [BOARD_STATUS_##status] = #status,

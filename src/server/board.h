@@ -134,10 +134,11 @@ struct board_worker {
 	struct board_counter duration_us; /* of all together */
 };
 
-const char *board_method_name(enum board_method);
-const char *board_train_name(enum board_train);
-/* "404"; "4xx" for the others of them; "other". */
-const char *board_status_name(enum board_status);
+/* By enum board_method, board_train, board_status: "get"; "404", "4xx" for
+ * the others of them, "other". */
+const char *board_method_name(unsigned);
+const char *board_train_name(unsigned);
+const char *board_status_name(unsigned);
 
 /* One HTTP request, answered: from its first byte to the last byte of the
  * answer handed to the kernel it took us. */

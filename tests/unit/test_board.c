@@ -96,12 +96,12 @@ statuses_and_durations(void **state)
 		CHECK_U64(rows[i].line, rows[i].name, "nothing else",
 		    3 + rows[i].us, sum(&w));
 	}
-	for (int i = 0; i < BOARD_N_METHODS; i++)
-		assert_non_null(board_method_name((enum board_method)i));
-	for (int i = 0; i < BOARD_N_TRAINS; i++)
-		assert_non_null(board_train_name((enum board_train)i));
-	for (int i = 0; i < BOARD_N_STATUSES; i++)
-		assert_non_null(board_status_name((enum board_status)i));
+	for (unsigned i = 0; i < BOARD_N_METHODS; i++)
+		assert_non_null(board_method_name(i));
+	for (unsigned i = 0; i < BOARD_N_TRAINS; i++)
+		assert_non_null(board_train_name(i));
+	for (unsigned i = 0; i < BOARD_N_STATUSES; i++)
+		assert_non_null(board_status_name(i));
 	for (int i = 1; i < BOARD_N_BOUNDS; i++)
 		assert_true(board_bounds_us[i] > board_bounds_us[i - 1]);
 }
