@@ -16,6 +16,8 @@
 	/* HTTP */                                                            \
 	X(HTTP_HEAD_BYTES, 16384, "bytes", "the head of an HTTP request")     \
 	X(HTTP_FIELDS, 64, "lines", "header fields of an HTTP request")       \
+	X(HTTP_QUERY_BYTES, 4096, "bytes", "the query of a URL")              \
+	X(HTTP_PARAMS, 32, "parameters", "parameters of that query")          \
 	X(HTTP_RANGES, 16, "ranges", "ranges of one HTTP request")            \
 	/* server */                                                          \
 	X(WORKERS, 256, "processes", "workers of one netpand")                \
