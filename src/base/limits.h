@@ -18,6 +18,8 @@
 	X(HTTP_FIELDS, 64, "lines", "header fields of an HTTP request")       \
 	X(HTTP_QUERY_BYTES, 4096, "bytes", "the query of a URL")              \
 	X(HTTP_PARAMS, 32, "parameters", "parameters of that query")          \
+	X(HTTP_CHUNK_EXT_BYTES, 256, "bytes", "a chunked body's extensions")  \
+	X(HTTP_TRAILER_BYTES, 8192, "bytes", "a chunked body's trailer")      \
 	X(HTTP_RANGES, 16, "ranges", "ranges of one HTTP request")            \
 	/* server */                                                          \
 	X(WORKERS, 256, "processes", "workers of one netpand")                \
