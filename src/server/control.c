@@ -15,6 +15,8 @@
 #include "server/pool_counts.h"
 
 #define CONTROL_VERSION 1
+/* For each step of asking: a master that runs answers at once. */
+#define ANSWER_S 2
 
 /* One of these, then as many rows as it says. */
 struct control_head {
@@ -88,10 +90,19 @@ address_of(struct sockaddr_un *a, const char *path)
 	return 0;
 }
 
-/* Connects to the server at path: 0, or -errno. */
+/* EAGAIN is what a socket with a time limit says. */
+static int
+late_error(int error)
+{
+	return error == -EAGAIN ? -ETIMEDOUT : error;
+}
+
+/* Connects to the server at path: 0, or -errno; -ETIMEDOUT when one listens
+ * there and takes nobody.  Whoever reads from *out waits as long at most. */
 static int
 control_connect(int *out, const char *path)
 {
+	static const struct timeval limit = { .tv_sec = ANSWER_S };
 	struct sockaddr_un a;
 	int fd, r;
 
@@ -101,8 +112,12 @@ control_connect(int *out, const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd == -1)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1) {
-		r = -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ==
+		-1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) ==
+		-1 ||
+	    connect(fd, (struct sockaddr *)&a, sizeof(a)) == -1) {
+		r = late_error(-errno);
 		fd_close(&fd);
 		return r;
 	}
@@ -123,10 +138,10 @@ control_listen(struct control *c, const char *path)
 	r = address_of(&a, path);
 	if (r != 0)
 		return r;
-	if (control_connect(&other, path) == 0) {
-		fd_close(&other);
+	r = control_connect(&other, path);
+	fd_close(&other);
+	if (r == 0 || r == -ETIMEDOUT)
 		return -EADDRINUSE;
-	}
 	/* only a socket is ever removed: a mistyped path loses nothing */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		unlink(path);
@@ -279,7 +294,7 @@ control_print(const char *path, bool as_json)
 	n = fd_read_full(fd, &m, sizeof(m));
 	fd_close(&fd);
 	if (n < 0)
-		return (int)n;
+		return late_error((int)n);
 	if ((size_t)n < sizeof(m.head) || m.head.version != CONTROL_VERSION ||
 	    m.head.n_workers > FDPOOL_WORKERS_MAX ||
 	    (size_t)n != sizeof(m.head) + m.head.n_workers * sizeof(m.row[0]))

@@ -25,7 +25,7 @@ struct control {
 
 /*
  * Listens at path, mode 0600; a socket left by a dead server is replaced.
- * 0, -EADDRINUSE (a server answers there), -errno.
+ * 0, -EADDRINUSE (a server is there, be it stopped), -errno.
  */
 int control_listen(struct control *, const char *path);
 void control_close(struct control *);
@@ -35,7 +35,8 @@ void control_answer(struct control *, const struct fdpool *, bool draining);
 
 /*
  * The other side: asks the server at path and prints what it says.  0, or
- * -errno (-ENOENT, -ECONNREFUSED: nobody is there; -EPROTO: another version).
+ * -errno (-ENOENT, -ECONNREFUSED: nobody is there; -ETIMEDOUT: it does not
+ * answer within 2 s; -EPROTO: another version).
  */
 int control_print(const char *path, bool as_json);
 

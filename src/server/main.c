@@ -55,10 +55,16 @@ status(const struct options *o)
 		r = control_print(path, o->action == OPTIONS_STATUS_JSON);
 	if (r == 0)
 		return EXIT_OK;
-	fprintf(stderr,
-	    "netpand: no status from %s: %s; is netpand running there?"
-	    " --control or --listen says where\n",
-	    path, strerror(-r));
+	if (r == -ETIMEDOUT)
+		fprintf(stderr,
+		    "netpand: no status from %s: the netpand there has not"
+		    " answered within 2 s; is it stopped?\n",
+		    path);
+	else
+		fprintf(stderr,
+		    "netpand: no status from %s: %s; is netpand running there?"
+		    " --control or --listen says where\n",
+		    path, strerror(-r));
 	return EXIT_ERROR;
 }
 

@@ -214,6 +214,36 @@ def test_status_of_nobody(tmp_path):
     assert "No such file" in done.stderr
 
 
+def test_status_of_a_stopped_master(tree):
+    """It does not wait for ever, be there room in the backlog or not."""
+    def status():
+        done = subprocess.run(
+            [NETPAND, "--status", "--control", server.control],
+            capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == 1 and done.stdout == ""
+        assert "has not answered within 2 s" in done.stderr
+    with Netpand(tree) as server:
+        os.kill(server.pid, signal.SIGSTOP)
+        waiting = []
+        try:
+            status()
+            with pytest.raises(BlockingIOError):
+                while True:
+                    waiting.append(socket.socket(socket.AF_UNIX))
+                    waiting[-1].setblocking(False)
+                    waiting[-1].connect(str(server.control))
+            status()
+            # nor is its socket taken from it
+            done = subprocess.run(server.argv, capture_output=True, text=True,
+                                  timeout=PATIENCE)
+            assert done.returncode == 1 and "in use" in done.stderr
+        finally:
+            os.kill(server.pid, signal.SIGCONT)
+            for s in waiting:
+                s.close()
+        assert server.status()["pid"] == server.pid
+
+
 def test_the_control_socket_is_private_and_goes(tree):
     with Netpand(tree) as server:
         assert server.control.stat().st_mode & 0o777 == 0o600
