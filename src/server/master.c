@@ -22,6 +22,9 @@
 #include "server/master.h"
 #include "server/start.h"
 
+/* However short the limit: so that what is idle can be closed in peace. */
+#define DRAIN_MIN_MS 200
+
 struct master {
 	struct start start;
 	struct fdpool *pool;
@@ -29,7 +32,8 @@ struct master {
 	int signal_fd;
 	int timer_fd; /* the drain's limit */
 	bool draining;
-	bool cut_off; /* the limit has passed, or a second signal came */
+	bool is_over; /* the limit has passed, or a second signal came */
+	bool cut_off; /* and somebody was still connected then */
 };
 
 static void master_set_up(struct master *, const struct options *);
@@ -37,6 +41,8 @@ static void master_watch(struct master *, int fd);
 static void master_event(struct master *, int fd);
 static void master_signal(struct master *);
 static void master_drain(struct master *);
+static void master_dispatch(struct master *);
+static void master_end_drain(struct master *, const char *why);
 
 int
 master_main(const struct options *o)
@@ -47,7 +53,7 @@ master_main(const struct options *o)
 	int n;
 
 	master_set_up(&m, o);
-	while (!m.cut_off && !(m.draining && fdpool_is_drained(m.pool))) {
+	while (!m.is_over && !(m.draining && fdpool_is_drained(m.pool))) {
 		n = epoll_wait(
 		    m.epoll_fd, &ev, 1, board_wait_ms(board, clock_ms()));
 		if (n == -1 && errno != EINTR)
@@ -65,20 +71,14 @@ master_main(const struct options *o)
 static void
 master_event(struct master *m, int fd)
 {
-	int r;
-
-	if (fd == fdpool_fd(m->pool)) {
-		r = fdpool_dispatch(m->pool);
-		if (r != 0)
-			fatalx("the pool failed: %s", strerror(-r));
-	} else if (fd == m->signal_fd) {
+	if (fd == fdpool_fd(m->pool))
+		master_dispatch(m);
+	else if (fd == m->signal_fd)
 		master_signal(m);
-	} else if (fd == m->timer_fd) {
-		log_warn("transfers were cut off: the drain limit has passed");
-		m->cut_off = true;
-	} else {
+	else if (fd == m->timer_fd)
+		master_end_drain(m, "the drain limit has passed");
+	else
 		control_answer(&m->start.control, m->pool, m->draining);
-	}
 }
 
 static void
@@ -134,7 +134,7 @@ master_signal(struct master *m)
 
 	while (read(m->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		if (m->draining)
-			m->cut_off = true;
+			master_end_drain(m, "a second signal came");
 		else
 			master_drain(m);
 	}
@@ -143,15 +143,41 @@ master_signal(struct master *m)
 static void
 master_drain(struct master *m)
 {
-	unsigned ms = m->start.drain_ms;
+	unsigned given_ms = m->start.drain_ms;
+	unsigned ms = given_ms > DRAIN_MIN_MS ? given_ms : DRAIN_MIN_MS;
 	struct itimerspec limit = {
 		.it_value = { .tv_sec = ms / 1000,
-		    .tv_nsec = ms % 1000 * 1000000L + 1 },
+		    .tv_nsec = ms % 1000 * 1000000L },
 	};
 
-	log_info("ending: no new clients; transfers have %u s", ms / 1000);
+	log_info(
+	    "ending: no new clients; transfers have %u s", given_ms / 1000);
 	fdpool_drain(m->pool);
 	start_close_listeners(&m->start);
 	timerfd_settime(m->timer_fd, 0, &limit, NULL);
 	m->draining = true;
+}
+
+static void
+master_dispatch(struct master *m)
+{
+	int r = fdpool_dispatch(m->pool);
+
+	if (r != 0)
+		fatalx("the pool failed: %s", strerror(-r));
+}
+
+/* Hears first what the workers have said by now.  Those that are merely slow
+ * to end are no transfers. */
+static void
+master_end_drain(struct master *m, const char *why)
+{
+	struct fdpool_counts counts;
+
+	master_dispatch(m);
+	fdpool_counts(m->pool, &counts);
+	m->is_over = true;
+	m->cut_off = counts.held + counts.in_flight + counts.queued > 0;
+	if (m->cut_off)
+		log_warn("transfers were cut off: %s", why);
 }

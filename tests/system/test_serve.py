@@ -335,9 +335,10 @@ def test_sigterm_lets_a_transfer_finish(tmp_path, tree):
         server.process = None
 
 
-def test_the_drain_limit_cuts_off(tree):
+@pytest.mark.parametrize("limit", ["0", "1"])
+def test_the_drain_limit_cuts_off(tree, limit):
     make_file(tree / "big", 64 << 20)
-    with Netpand(tree, "--drain-limit", "1") as server:
+    with Netpand(tree, "--drain-limit", limit) as server:
         with greeted(server) as s:
             s.sendall(get_frame(b"big"))
             read_frame(s)
@@ -347,6 +348,15 @@ def test_the_drain_limit_cuts_off(tree):
             assert "cut off" in server.log()
         wait_for(lambda: not any(map(is_alive, workers)), "workers end")
         server.process = None
+
+
+def test_no_time_to_drain_is_enough_for_the_idle(tree):
+    """A limit of 0 is no failure when there is nothing to cut off."""
+    with Netpand(tree, "--drain-limit", "0") as server:
+        for _ in range(3):
+            assert serves(server)
+        server.stop()  # asserts that it ends with 0
+        assert "cut off" not in server.log()
 
 
 def test_a_second_signal_ends_at_once(tree):
