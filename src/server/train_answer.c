@@ -208,6 +208,7 @@ begin_get(struct answer *a, const void *p, const char **reason)
 		? -ENOENT
 		: store_open_file(a->conn->worker->store, &a->ask.get.path,
 		      STORE_NOWAIT, &a->fd, &a->meta);
+	a->is_fresh = r == 0;
 	if (r == 0)
 		answer_look_up_digest(a);
 	if (r == -EAGAIN)
@@ -421,10 +422,11 @@ next_frame(struct answer *a)
 
 	if (conn_need_out(a->conn) != 0)
 		return -ENOMEM;
-	if (is_changed(a)) {
+	if (!a->is_fresh && is_changed(a)) {
 		entry_failed(a, TRAIN_E_CHANGED, changed_text);
 		return 0;
 	}
+	a->is_fresh = false;
 	len = left < LIM_TRAIN_DATA_BYTES ? (uint32_t)left
 					  : LIM_TRAIN_DATA_BYTES;
 	if (len == left && try_inline(a, len))

@@ -34,6 +34,7 @@ struct answer {
 	struct store_meta meta;
 	uint64_t off; /* the next byte to send */
 	struct window window;
+	bool is_fresh; /* meta was asked for in this very turn */
 	bool is_changed; /* seen by a job: it is another than meta says */
 	enum train_code failed; /* what its end will be, 0: not failed */
 	uint32_t frame_left; /* due in the frame that was opened */

@@ -157,6 +157,25 @@ open_look(int dir_fd, const char *path, enum store_how how,
 }
 
 int
+open_regular(int dir_fd, const char *path, enum store_how how, int *fd,
+    struct store_meta *meta)
+{
+	enum open_type type;
+	int got, r;
+
+	got = open_beneath(dir_fd, path, OPEN_FLAGS_FILE, how);
+	if (got < 0)
+		return got;
+	r = open_meta(got, meta, &type);
+	if (r == 0 && type != OPEN_FILE)
+		r = -ENOENT;
+	if (r == 0)
+		*fd = fd_take(&got);
+	fd_close(&got);
+	return r;
+}
+
+int
 open_check_served(enum open_type type)
 {
 	return type == OPEN_FILE || type == OPEN_DIR ? 0 : -ENOENT;

@@ -12,7 +12,7 @@
 /* What is found under a name, wider than what is served. */
 enum open_type { OPEN_FILE, OPEN_DIR, OPEN_LINK, OPEN_SPECIAL };
 
-/* To read a file: a FIFO or a device is never waited for. */
+/* To read a file.  Whatever else has taken its place is not waited for. */
 #define OPEN_FLAGS_FILE (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW)
 /* To read a folder.  Not O_NOFOLLOW: with O_DIRECTORY it would make -ENOTDIR
  * of a symlink, and the resolve flags refuse that one anyway. */
@@ -35,6 +35,16 @@ int open_meta(int fd, struct store_meta *, enum open_type *);
 /* Looks at what path names, whatever it is.  0 or -errno. */
 int open_look(int dir_fd, const char *path, enum store_how, struct store_meta *,
     enum open_type *);
+
+/*
+ * Opens for reading what a look has found to be a file: to open a FIFO or a
+ * device is to act on it, be it closed again at once (a writer who waited for
+ * a reader dies of SIGPIPE).  What was put in its place since then is opened
+ * and, unless it is a file too, -ENOENT.  0, and *fd is the caller's and *meta
+ * its own; or -errno, and *fd is untouched.
+ */
+int open_regular(
+    int dir_fd, const char *path, enum store_how, int *fd, struct store_meta *);
 
 /* For a door that serves only files and folders: 0 or -ENOENT. */
 int open_check_served(enum open_type);

@@ -131,26 +131,21 @@ store_open_file(const struct store *s, const struct path *path,
 {
 	struct store_meta m;
 	enum open_type type;
-	int got, r;
+	int r;
 
 	if (would_stall(s, how))
 		return -EAGAIN;
-	got = open_beneath(s->root_fd, path_string(path), OPEN_FLAGS_FILE, how);
-	if (got < 0)
-		return open_refused(s, path, how, got);
-	r = open_meta(got, &m, &type);
+	r = open_look(s->root_fd, path_string(path), how, &m, &type);
 	if (r == 0)
 		r = open_check_served(type);
 	if (r == 0 && type == OPEN_DIR)
 		r = -EISDIR;
 	if (r == 0 && path->wants_dir)
 		r = -ENOTDIR;
-	if (r != 0)
-		goto out;
-	*meta = m;
-	*fd = fd_take(&got);
-out:
-	fd_close(&got);
+	if (r == 0)
+		r = open_regular(s->root_fd, path_string(path), how, fd, &m);
+	if (r == 0)
+		*meta = m;
 	return r;
 }
 
@@ -177,8 +172,7 @@ out:
 	return r;
 }
 
-/* The kernel says ENOTDIR also of a FIFO, and EACCES of any device where those
- * are not allowed; for a caller neither is there. */
+/* The kernel says ENOTDIR also of a FIFO; for a caller that is not there. */
 static int
 open_refused(const struct store *s, const struct path *path, enum store_how how,
     int error)
@@ -187,7 +181,7 @@ open_refused(const struct store *s, const struct path *path, enum store_how how,
 	enum open_type type;
 	int r;
 
-	if (error != -ENOTDIR && error != -EACCES)
+	if (error != -ENOTDIR)
 		return error;
 	r = open_look(s->root_fd, path_string(path), how, &meta, &type);
 	if (r == 0)

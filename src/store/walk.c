@@ -53,7 +53,6 @@ struct store_walk {
 static int walk_step(struct store_walk *, struct store_meta *, int *, int *);
 static int walk_name(struct store_walk *);
 static int walk_look(struct store_walk *, struct store_meta *, int *, int *);
-static int walk_open(struct store_walk *, struct store_meta *, int *);
 static bool walk_seek(struct store_walk *);
 static int walk_end(struct store_walk *, int);
 
@@ -268,12 +267,6 @@ walk_look(
 {
 	int r;
 
-	if (fd != NULL) {
-		r = walk_open(w, meta, fd);
-		if (r >= 0)
-			return r;
-		*open_error = r;
-	}
 	r = store_look(w->dir_fd, w->last, meta);
 	if (r == -ENOENT)
 		return 0;
@@ -282,28 +275,15 @@ walk_look(
 			w->skipped.unreadable++;
 		return open_is_lack(r) ? r : 0;
 	}
-	if (fd != NULL && meta->kind == STORE_DIR)
-		*open_error = 0;
-	return 1;
-}
-
-/* 1: *meta is set, and *fd if it is a file; 0: nothing is there; -errno. */
-static int
-walk_open(struct store_walk *w, struct store_meta *meta, int *fd)
-{
-	enum open_type type;
-	int got, r;
-
-	got = open_beneath(w->dir_fd, w->last, OPEN_FLAGS_FILE, STORE_WAIT);
-	if (got < 0)
-		return got == -ENOENT ? 0 : got;
-	r = open_meta(got, meta, &type);
-	if (r == 0 && type == OPEN_FILE)
-		*fd = fd_take(&got);
-	fd_close(&got);
-	if (r != 0)
+	if (fd == NULL || meta->kind == STORE_DIR)
+		return 1;
+	r = open_regular(w->dir_fd, w->last, STORE_WAIT, fd, meta);
+	if (r == -ENOENT)
+		return 0;
+	if (open_is_lack(r))
 		return r;
-	return open_check_served(type) == 0;
+	*open_error = r;
+	return 1;
 }
 
 /*

@@ -478,6 +478,33 @@ def test_what_is_not_served(tree, names, code):
             assert get_bytes(s, b"hello.txt") == b"hello\n"
 
 
+def test_a_fifo_is_left_alone(tree, tmp_path):
+    """A writer that waits there for its reader goes on waiting: had the pipe
+    been opened for a moment, SIGPIPE would end it."""
+    os.mkfifo(tree / "pipe")
+    (tree / "dir").mkdir()
+    (tree / "dir" / "file").write_bytes(b"x")
+    writer = subprocess.Popen(["sh", "-c", "echo; echo said >$0", tree / "pipe"],
+                              stdout=subprocess.PIPE)
+    try:
+        writer.stdout.readline()
+        wait_for(lambda: proc_stat(writer.pid)[0] == "S", "it waits")
+        with Netpand(tree) as server:
+            for _ in range(20):
+                netpan("get", server.url("pipe"), cwd=tmp_path, check=1)
+                netpan("ls", "-l", server.url(), check=0)
+                netpan("get", "-r", "-o", tmp_path / "copy", server.url(),
+                       check=0)
+                assert writer.poll() is None
+        with open(tree / "pipe", "rb") as pipe:
+            assert pipe.read() == b"said\n"
+        assert writer.wait(PATIENCE) == 0
+    finally:
+        if writer.poll() is None:
+            writer.kill()
+        writer.communicate()
+
+
 def test_an_offset_at_and_past_the_end(tree):
     with Netpand(tree) as server:
         with greeted(server) as s:

@@ -32,6 +32,7 @@ static struct {
 	int openat2_errno;
 	int openat2_fails; /* so many times; -1: always */
 	uint64_t openat2_refuses; /* resolve flags an older kernel lacks */
+	int opens; /* of what may be no folder, not to look at it alone */
 	uint32_t fs_magic; /* 0: the true one */
 } fake;
 
@@ -57,6 +58,8 @@ __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 			errno = EINVAL;
 			return -1;
 		}
+		if ((how->flags & (O_PATH | O_DIRECTORY)) == 0)
+			fake.opens++;
 	}
 	return __real_syscall(nr, a, b, c, d, e, f);
 }
@@ -222,7 +225,7 @@ static const struct kind_case {
 	{ __LINE__, "closedfifo", -ENOENT, -ENOENT, -ENOENT },
 	/* with no right to it */
 	{ __LINE__, "noread", -EACCES, -ENOTDIR, 0 },
-	{ __LINE__, "nolist", -EACCES, -EACCES, 0 },
+	{ __LINE__, "nolist", -EISDIR, -EACCES, 0 },
 	{ __LINE__, "nolist/file", 0, -ENOTDIR, 0 },
 	{ __LINE__, "nolist/gone", -ENOENT, -ENOENT, -ENOENT },
 	{ __LINE__, "noenter", -EISDIR, 0, 0 },
@@ -272,6 +275,36 @@ test_device(void **state)
 	check_open(t, __LINE__, "nodriver", STORE_WAIT, -ENOENT, false);
 	check_open(t, __LINE__, "nodriver", STORE_WAIT, -ENOENT, true);
 	check_stat(t, __LINE__, "nodriver", -ENOENT);
+}
+
+/* What is no file is not even opened to find that out. */
+static void
+test_only_files_are_opened(void **state)
+{
+	static const char *const others[] = { "", "dir", "fifo", "socket",
+		"closedfifo", "within", "withindir", "dangling", "gone", "null",
+		"fifo/", "file/" };
+	struct tree *t = *state;
+	struct path p;
+	struct store_meta meta;
+	int fd = -1;
+
+	make_kinds(t);
+	(void)mknodat(t->in_fd, "null", S_IFCHR | 0666, makedev(1, 3));
+	fake.opens = 0;
+	for (size_t i = 0; i < nitems(others); i++) {
+		p = tree_path(others[i]);
+		assert_true(
+		    store_open_file(t->store, &p, STORE_WAIT, &fd, &meta) < 0);
+		assert_true(store_open_file(
+				t->store, &p, STORE_NOWAIT, &fd, &meta) < 0);
+		(void)store_stat(t->store, &p, STORE_WAIT, &meta);
+		if (store_open_dir(t->store, &p, STORE_WAIT, &fd, &meta) == 0)
+			fd_close(&fd);
+		assert_int_equal(fake.opens, 0);
+	}
+	check_open(t, __LINE__, "file", STORE_WAIT, 0, false);
+	assert_int_equal(fake.opens, 1);
 }
 
 static void
@@ -803,6 +836,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(test_kinds),
 		TREE_TEST(test_device),
+		TREE_TEST(test_only_files_are_opened),
 		TREE_TEST(test_look),
 		TREE_TEST(test_meta),
 		TREE_TEST(test_meta_times),

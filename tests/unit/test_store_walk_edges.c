@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include <linux/openat2.h>
+
 #include "base/fd.h"
 #include "store_list.h"
 #include "store_tree.h"
@@ -24,6 +26,7 @@ static struct {
 	int fails_at; /* this openat2, from 1 */
 	int error;
 	int calls;
+	int opens; /* of what may be no folder, not to look at it alone */
 } fake;
 
 long __real_syscall(long, ...);
@@ -32,10 +35,14 @@ long __wrap_syscall(long, long, long, long, long, long, long);
 long
 __wrap_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
+	const struct open_how *how = (const struct open_how *)(uintptr_t)c;
+
 	if (nr == SYS_openat2 && ++fake.calls == fake.fails_at) {
 		errno = fake.error;
 		return -1;
 	}
+	if (nr == SYS_openat2 && (how->flags & (O_PATH | O_DIRECTORY)) == 0)
+		fake.opens++;
 	return __real_syscall(nr, a, b, c, d, e, f);
 }
 
@@ -526,6 +533,36 @@ test_failing(void **state)
 	assert_true(n_ends > 0);
 }
 
+/* A walk that opens files opens nothing else that lies beside them. */
+static void
+test_only_files_are_opened(void **state)
+{
+	struct path none = tree_path("");
+	const struct path *path;
+	struct tree *t = *state;
+	struct store_walk *w;
+	struct store_meta meta;
+	int fd, open_error, n_files = 0;
+
+	tree_write(t->in_fd, "a", "x");
+	tree_mkdir(t->in_fd, "dir");
+	tree_fifo(t->in_fd, "dir/fifo");
+	tree_write(t->in_fd, "dir/file", "x");
+	tree_socket(t->in_fd, "dir/socket");
+	tree_fifo(t->in_fd, "fifo");
+	tree_symlink(t->in_fd, "link", "a");
+	assert_int_equal(
+	    store_walk_new(&w, t->store, &none, &none, &none, 0), 0);
+	while (store_walk_next(w, &path, &meta, &fd, &open_error) == 1) {
+		n_files += meta.kind == STORE_FILE;
+		assert_int_equal(fd != -1, meta.kind == STORE_FILE);
+		fd_close(&fd);
+	}
+	assert_int_equal(n_files, 2);
+	assert_int_equal(fake.opens, 2);
+	store_walk_free(w);
+}
+
 /* A walk holds one descriptor between its steps, however deep it is. */
 static void
 test_descriptors(void **state)
@@ -568,6 +605,7 @@ main(void)
 		TREE_TEST(test_root_gone),
 		TREE_TEST(test_emfile),
 		TREE_TEST(test_failing),
+		TREE_TEST(test_only_files_are_opened),
 		TREE_TEST(test_descriptors),
 	};
 
