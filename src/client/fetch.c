@@ -245,7 +245,10 @@ ask(struct fetcher *f, struct stretch *s)
 	struct tree *tree = f->job->tree;
 
 	ask_part(f, s);
-	t->flags = 0;
+	/* what came wrong is asked for alone; its digest may be of old bytes */
+	t->flags = tree_entry(tree, s->next)->state == ENTRY_AGAIN
+		       ? TRAIN_F_ANEW
+		       : 0;
 	t->root = *f->job->root;
 	tree_path(tree, s->next, &t->from);
 	path_init(&t->until);

@@ -37,6 +37,7 @@ struct getting {
 	uint64_t most; /* bytes there ever were: more is new */
 	unsigned tries; /* since the last new byte */
 	unsigned wrong; /* tries that gave other bytes than announced */
+	bool is_anew; /* the digest was wrong: it may be one of old bytes */
 	struct train_end end;
 	struct progress progress;
 	char shown[SAY_PATH_SIZE]; /* its path on the server */
@@ -234,6 +235,8 @@ file_ask(struct getting *g)
 		ask.same_size = g->head.size;
 		ask.same_mtime_ns = g->head.mtime_ns;
 	}
+	if (g->is_anew)
+		ask.flags |= TRAIN_F_ANEW;
 	g->is_receiving = false;
 	g->asked = ask.offset;
 	(void)train_get_put(conn_out(g->conn), &ask); /* out is empty */
@@ -331,9 +334,11 @@ on_end(struct getting *g, const struct arrival *a)
 	}
 	g->part = NULL;
 	r = part_publish(part, &g->end, g->head.mode, PART_DURABLE);
-	if (r == -EBADMSG)
+	if (r == -EBADMSG) {
+		g->is_anew = true;
 		return file_wrong(
 		    g, "Its digest is not the one that was announced");
+	}
 	if (r < 0)
 		return failed(g, r == -EISDIR ? "A folder is in its place here"
 					      : strerrordesc_np(-r));

@@ -24,7 +24,7 @@ struct answer {
 	enum answer_state state;
 	enum train_code code; /* 0: it went well */
 	bool is_broken; /* no memory for a word: the connection must end */
-	uint8_t flags; /* of the request: NO_DIGEST, HEADS_ONLY */
+	uint8_t flags; /* of the request: NO_DIGEST, HEADS_ONLY, ANEW */
 	uint64_t began_ns;
 	uint64_t sent_before; /* conn->n_sent then */
 	struct job disk; /* open, fill or fetch: one at a time */
@@ -40,6 +40,7 @@ struct answer {
 	uint32_t frame_left; /* due in the frame that was opened */
 	struct job hash;
 	int hash_result; /* 0: sha256 is the file's */
+	bool was_wrong; /* the one that was kept for it */
 	uint8_t sha256[TRAIN_SHA256_SIZE];
 	/* the walk; while the fill job is out all of it is the job's */
 	struct store_walk *walk;

@@ -25,6 +25,11 @@
  * file later, be it with its mtime put back, moves ctime on and can not put it
  * back; and a copy has a ctime of its own.  So a value counts only as long as
  * ctime is still where setting it has put it.
+ *
+ * Where that is exactly cannot be written into the file, for it would move on
+ * again.  The attribute is as good as the moment it notes, a few milliseconds;
+ * the process that has set it, or has believed it once, keeps the true ctime in
+ * its table beside it, and is not deceived by a change within those either.
  */
 #define DIGEST_ATTR "user.netpan.sha256"
 #define DIGEST_ATTR_BYTES 56
@@ -43,9 +48,11 @@
 #define DIGEST_READ_BYTES (1024 * 1024)
 
 /* How far ctime may be from the moment noted: a file system's clock may be a
- * tick behind, and setting an attribute may wait for a journal. */
+ * tick behind, and it takes a moment.  One that was held up longer, by a
+ * journal say, is set again. */
 #define DIGEST_EARLY_NS (INT64_C(20) * 1000 * 1000)
-#define DIGEST_LATE_NS (INT64_C(1000) * 1000 * 1000)
+#define DIGEST_LATE_NS (INT64_C(2) * 1000 * 1000)
+#define ATTR_TRIES 4
 
 /* A store through a mapping into a page that is dirty already moves neither
  * mtime nor ctime until that page has been written back, by default after some
@@ -60,6 +67,7 @@
 struct digest_row {
 	bool is_used;
 	struct store_meta meta;
+	int64_t set_ns;
 	uint8_t sha256[STORE_SHA256_SIZE];
 };
 
@@ -95,11 +103,11 @@ static bool is_settled(int64_t, int64_t);
 static void digest_keep(
     struct store *, const struct digest_work *, int64_t, const uint8_t *);
 
-/* the attribute */
-static bool attr_get(int, const struct store_meta *, uint8_t *);
-static int attr_put(int, const struct store_meta *, const uint8_t *);
-static void attr_put_identity(struct buf *, const struct store_meta *);
-static bool attr_is_of(struct reader *, const struct store_meta *);
+/* the attributes */
+static bool attr_get(int, const struct store_meta *, int64_t *, uint8_t *);
+static int attr_put(int, const char *, const struct store_meta *, const void *,
+    size_t, struct store_meta *, int64_t *);
+static bool attr_is_of(struct reader *, const struct store_meta *, int64_t *);
 static bool is_set_at(int64_t, int64_t);
 
 /* the table */
@@ -112,16 +120,25 @@ int
 store_digest_cached(struct store *s, int fd, const struct store_meta *meta,
     uint8_t out[STORE_SHA256_SIZE])
 {
+	uint8_t found[STORE_SHA256_SIZE];
+	int64_t known_ns, set_ns;
+
 	if (meta->kind != STORE_FILE)
 		return -ENODATA;
-	if (attr_get(fd, meta, out) || digest_table_get(s->digests, meta, out))
+	if (digest_table_get(s->digests, meta, out, &known_ns))
 		return 0;
-	return -ENODATA;
+	/* The one whose ctime is known has been found to be of other bytes. */
+	if (!attr_get(fd, meta, &set_ns, found) || set_ns == known_ns)
+		return -ENODATA;
+	digest_table_put(s->digests, meta, set_ns, found);
+	memcpy(out, found, sizeof(found));
+	return 0;
 }
 
 int
 store_digest_compute(struct store *s, int fd, const struct store_meta *meta,
-    const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE])
+    enum store_digest_how how, const _Atomic bool *stop,
+    uint8_t out[STORE_SHA256_SIZE])
 {
 	int64_t began_s = clock_wall_s();
 	struct digest_work work = {
@@ -142,7 +159,10 @@ store_digest_compute(struct store *s, int fd, const struct store_meta *meta,
 	if (r != 0)
 		return r;
 	hash_begin(&work.hash);
-	mark_take_up(&work, &now);
+	if (how == STORE_DIGEST_ANEW)
+		digest_table_drop(s->digests, meta);
+	else
+		mark_take_up(&work, &now);
 	r = digest_read(&work);
 	if (r != 0)
 		return r;
@@ -199,10 +219,12 @@ digest_read(struct digest_work *w)
 static void
 mark_put_down(struct digest_work *w)
 {
-	unsigned char value[MARK_ATTR_BYTES];
+	unsigned char state[MARK_ATTR_BYTES];
 	struct store_meta now;
 	struct hash_mark mark;
 	struct buf b;
+	int64_t set_ns;
+	int r;
 
 	if (!w->is_kept || digest_unchanged(w->fd, w->meta, &now) != 0 ||
 	    now.ctime_ns != w->ctime_ns) {
@@ -210,16 +232,14 @@ mark_put_down(struct digest_work *w)
 		return;
 	}
 	hash_put_down(&w->hash, &mark);
-	buf_init(&b, value, sizeof(value));
-	attr_put_identity(&b, w->meta);
+	buf_init(&b, state, sizeof(state));
 	buf_put_u64(&b, mark.len);
 	for (int i = 0; i < 8; i++)
 		buf_put_u32(&b, mark.h[i]);
-	if (fsetxattr(w->fd, MARK_ATTR, value, buf_len(&b), 0) == -1)
-		return;
-	w->is_marked = true;
-	if (store_fd_meta(w->fd, &now) == 0)
-		w->ctime_ns = now.ctime_ns;
+	r = attr_put(
+	    w->fd, MARK_ATTR, w->meta, state, buf_len(&b), &now, &set_ns);
+	w->is_marked |= r == 0 || r == -ETIME;
+	w->ctime_ns = now.ctime_ns;
 }
 
 static void
@@ -228,12 +248,13 @@ mark_take_up(struct digest_work *w, const struct store_meta *now)
 	unsigned char value[MARK_ATTR_BYTES];
 	struct hash_mark mark;
 	struct reader r;
+	int64_t set_ns;
 
 	if (w->meta->size < MARK_EVERY_BYTES ||
 	    fgetxattr(w->fd, MARK_ATTR, value, sizeof(value)) != sizeof(value))
 		return;
 	reader_init(&r, value, sizeof(value));
-	if (!attr_is_of(&r, now))
+	if (!attr_is_of(&r, now, &set_ns))
 		return;
 	mark.len = reader_u64(&r);
 	for (int i = 0; i < 8; i++)
@@ -271,24 +292,24 @@ digest_keep(struct store *s, const struct digest_work *w, int64_t began_s,
     const uint8_t *sha256)
 {
 	struct store_meta now = *w->meta;
-	uint8_t found[STORE_SHA256_SIZE];
-	bool is_set;
+	int64_t set_ns;
+	int r;
 
-	if (w->is_marked)
+	if (w->is_marked) {
 		fremovexattr(w->fd, MARK_ATTR);
-	is_set = attr_put(w->fd, w->meta, sha256) == 0;
-	if ((is_set || w->is_marked) &&
-	    digest_unchanged(w->fd, w->meta, &now) != 0)
-		return;
-	/* Not so where a network file system goes by another clock. */
-	if (is_set && attr_get(w->fd, &now, found))
-		return;
-	if (is_settled(w->meta->ctime_ns, began_s))
-		digest_table_put(s->digests, &now, sha256);
+		if (digest_unchanged(w->fd, w->meta, &now) != 0)
+			return;
+	}
+	r = attr_put(w->fd, DIGEST_ATTR, w->meta, sha256, STORE_SHA256_SIZE,
+	    &now, &set_ns);
+	if (r == 0)
+		digest_table_put(s->digests, &now, set_ns, sha256);
+	else if (r != -ESTALE && is_settled(w->meta->ctime_ns, began_s))
+		digest_table_put(s->digests, &now, 0, sha256);
 }
 
 static bool
-attr_get(int fd, const struct store_meta *meta, uint8_t *out)
+attr_get(int fd, const struct store_meta *meta, int64_t *set_ns, uint8_t *out)
 {
 	unsigned char value[DIGEST_ATTR_BYTES];
 	const unsigned char *sha256;
@@ -297,7 +318,7 @@ attr_get(int fd, const struct store_meta *meta, uint8_t *out)
 	if (fgetxattr(fd, DIGEST_ATTR, value, sizeof(value)) != sizeof(value))
 		return false;
 	reader_init(&r, value, sizeof(value));
-	if (!attr_is_of(&r, meta))
+	if (!attr_is_of(&r, meta, set_ns))
 		return false;
 	sha256 = reader_bytes(&r, STORE_SHA256_SIZE);
 	if (!reader_done(&r))
@@ -306,39 +327,49 @@ attr_get(int fd, const struct store_meta *meta, uint8_t *out)
 	return true;
 }
 
+/*
+ * Sets one of the two: how both begin, of which bytes they speak, to be set at
+ * once; then the rest.  *now becomes what the file is with it, *set_ns the
+ * moment noted.  0, -ESTALE (it is another file now), -ETIME: it is set, but
+ * will not be believed (a network file system may go by another clock), or why
+ * it could not be set.
+ */
 static int
-attr_put(int fd, const struct store_meta *meta, const uint8_t *sha256)
+attr_put(int fd, const char *name, const struct store_meta *meta,
+    const void *rest, size_t len, struct store_meta *now, int64_t *set_ns)
 {
-	unsigned char value[DIGEST_ATTR_BYTES];
+	unsigned char value[MARK_ATTR_BYTES];
 	struct buf b;
+	int r;
 
-	buf_init(&b, value, sizeof(value));
-	attr_put_identity(&b, meta);
-	buf_put(&b, sha256, STORE_SHA256_SIZE);
-	if (fsetxattr(fd, DIGEST_ATTR, value, buf_len(&b), 0) == -1)
-		return -errno;
-	return 0;
-}
-
-/* How both attributes begin: of which bytes they speak, to be set at once. */
-static void
-attr_put_identity(struct buf *b, const struct store_meta *meta)
-{
-	buf_put_u64(b, meta->size | (uint64_t)DIGEST_VERSION << 56);
-	buf_put_u64(b, (uint64_t)meta->mtime_ns);
-	buf_put_u64(b, (uint64_t)clock_wall_ns());
+	for (int i = 0; i < ATTR_TRIES; i++) {
+		*set_ns = clock_wall_ns();
+		buf_init(&b, value, sizeof(value));
+		buf_put_u64(&b, meta->size | (uint64_t)DIGEST_VERSION << 56);
+		buf_put_u64(&b, (uint64_t)meta->mtime_ns);
+		buf_put_u64(&b, (uint64_t)*set_ns);
+		buf_put(&b, rest, len);
+		if (fsetxattr(fd, name, value, buf_len(&b), 0) == -1)
+			return -errno;
+		r = digest_unchanged(fd, meta, now);
+		if (r != 0)
+			return r;
+		if (is_set_at(now->ctime_ns, *set_ns))
+			return 0;
+	}
+	return -ETIME;
 }
 
 static bool
-attr_is_of(struct reader *r, const struct store_meta *meta)
+attr_is_of(struct reader *r, const struct store_meta *meta, int64_t *set_ns)
 {
 	bool is_same = meta->size <= DIGEST_SIZE_MAX;
 
 	is_same &= reader_u64(r) ==
 		   (meta->size | (uint64_t)DIGEST_VERSION << 56);
 	is_same &= reader_u64(r) == (uint64_t)meta->mtime_ns;
-	is_same &= is_set_at(meta->ctime_ns, (int64_t)reader_u64(r));
-	return is_same;
+	*set_ns = (int64_t)reader_u64(r);
+	return is_same && is_set_at(meta->ctime_ns, *set_ns);
 }
 
 static bool
@@ -373,13 +404,14 @@ digest_table_free(struct digest_table *t)
 
 bool
 digest_table_get(struct digest_table *t, const struct store_meta *meta,
-    uint8_t out[STORE_SHA256_SIZE])
+    uint8_t out[STORE_SHA256_SIZE], int64_t *set_ns)
 {
 	struct digest_row *row;
 	bool is_there;
 
 	pthread_mutex_lock(&t->lock);
 	row = set_row(table_set(t, meta), meta);
+	*set_ns = row != NULL ? row->set_ns : 0;
 	is_there = row != NULL && store_meta_same(&row->meta, meta) &&
 		   row->meta.ctime_ns == meta->ctime_ns;
 	if (is_there)
@@ -390,7 +422,7 @@ digest_table_get(struct digest_table *t, const struct store_meta *meta,
 
 void
 digest_table_put(struct digest_table *t, const struct store_meta *meta,
-    const uint8_t sha256[STORE_SHA256_SIZE])
+    int64_t set_ns, const uint8_t sha256[STORE_SHA256_SIZE])
 {
 	struct digest_set *set;
 	struct digest_row *row;
@@ -404,7 +436,20 @@ digest_table_put(struct digest_table *t, const struct store_meta *meta,
 	}
 	row->is_used = true;
 	row->meta = *meta;
+	row->set_ns = set_ns;
 	memcpy(row->sha256, sha256, STORE_SHA256_SIZE);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void
+digest_table_drop(struct digest_table *t, const struct store_meta *meta)
+{
+	struct digest_row *row;
+
+	pthread_mutex_lock(&t->lock);
+	row = set_row(table_set(t, meta), meta);
+	if (row != NULL)
+		row->is_used = false;
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -199,12 +199,19 @@ int store_fetch(int fd, uint64_t off, uint64_t len);
  * The SHA-256 kept for this file, if it was computed of these very bytes as
  * far as size, mtime and ctime tell; meta is a fresh look.  Kept in the
  * extended attribute user.netpan.sha256, which holds only until the file's
- * ctime moves again; and where the file system or its rights allow none, or
- * its clock is not ours, in memory, for the last few thousand files.  WAIT
- * where store_may_stall.  Returns 0, -ENODATA (none, or of other bytes).
+ * ctime moves again; and in memory, for the last few thousand files, also where
+ * the file system or its rights allow no attribute or its clock is not ours.
+ * Another process's attribute is believed also after a change with mtime put
+ * back that was over a few milliseconds after it had been set.  WAIT where
+ * store_may_stall.  Returns 0, -ENODATA (none, or of other bytes).
  */
 int store_digest_cached(struct store *, int fd, const struct store_meta *,
     uint8_t out[STORE_SHA256_SIZE]);
+
+enum store_digest_how {
+	STORE_DIGEST_GO_ON, /* from where an earlier computation has come */
+	STORE_DIGEST_ANEW /* of every byte; what was kept is replaced */
+};
 
 /*
  * WAIT, long.  Computes it by reading the file; stop (may be NULL) may be set
@@ -219,6 +226,7 @@ int store_digest_cached(struct store *, int fd, const struct store_meta *,
  * with 0.
  */
 int store_digest_compute(struct store *, int fd, const struct store_meta *,
-    const _Atomic bool *stop, uint8_t out[STORE_SHA256_SIZE]);
+    enum store_digest_how, const _Atomic bool *stop,
+    uint8_t out[STORE_SHA256_SIZE]);
 
 #endif

@@ -87,6 +87,7 @@ int train_frame_put(struct buf *, enum train_type, uint8_t flags, uint32_t len);
 #define TRAIN_F_NO_DIGEST 0x04 /* GET, TREE: the END may carry no digest */
 #define TRAIN_F_MORE 0x08 /* SUM: stopped at until, there is more */
 #define TRAIN_F_DIGEST 0x10 /* END: the digest is there */
+#define TRAIN_F_ANEW 0x20 /* GET, TREE: believe no digest that was kept */
 
 /*
  * Sends the file from offset.  With IF_SAME and a file of another size or
@@ -110,7 +111,7 @@ struct train_get {
  * SUM.  Root itself is not an entry; entry paths are relative to it.
  */
 struct train_tree {
-	uint8_t flags; /* HEADS_ONLY, NO_DIGEST */
+	uint8_t flags; /* HEADS_ONLY, NO_DIGEST, ANEW */
 	uint64_t offset;
 	struct path root;
 	struct path from;

@@ -11,7 +11,7 @@ import struct
 import pytest
 
 from netpan_harness import netpan, tree_state
-from train_client import (DATA, DIGEST, END, ERROR, FILE, FOLDER, GET, HEAD,
+from train_client import (ANEW, DATA, DIGEST, END, ERROR, FILE, FOLDER, GET, HEAD,
                           HEADS_ONLY, HELLO, SUM, TREE, frame)
 from train_server import (MTIME, Drop, Entry, RawServer, TrainServer, part_name,
                           put_data, put_end, put_error, put_head, put_sum)
@@ -506,6 +506,30 @@ def test_lies_about_the_data(site, lie, is_tree, n_lies):
     else:
         says(done, 1, "get /f: ")
         assert site.names() == rest
+
+
+class Forgetful(TrainServer):
+    """Tells a digest of other bytes for "f" until it is asked for anew."""
+
+    def send_file(self, request, entry, path, offset):
+        if path[-1] == b"f" and not request.flags & ANEW:
+            yield self.head(request, entry, path, offset)
+            yield put_data(entry.data[offset:]) + put_end(b"other")
+        else:
+            yield from super().send_file(request, entry, path, offset)
+
+
+@pytest.mark.parametrize("is_tree", [False, True])
+def test_a_digest_of_old_bytes_is_asked_for_anew(site, is_tree):
+    with Forgetful(("e", b"E"), ("f", b"F"), ("g", b"G")) as server:
+        done = site.get(server) if is_tree else site.get_file(server)
+    assert done.returncode == 0, done.stderr
+    assert (site.target / "f").read_bytes() == b"F"
+    # for that one alone, and only once
+    anew = [r for r in server.requests if r.flags & ANEW]
+    assert len(anew) == 1
+    assert anew[0].offset == 0
+    assert (anew[0].start if is_tree else anew[0].path) == (b"f",)
 
 
 @pytest.mark.parametrize("is_tree", [False, True])

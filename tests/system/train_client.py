@@ -18,6 +18,7 @@ GET, TREE, LIST = 0x01, 0x02, 0x03
 HEAD, DATA, END, SUM, ERROR = 0x81, 0x82, 0x83, 0x84, 0x85
 
 IF_SAME, HEADS_ONLY, NO_DIGEST, MORE, DIGEST = 0x01, 0x02, 0x04, 0x08, 0x10
+ANEW = 0x20
 
 # type: (least payload, most payload, flags it may have), of what servers send
 REPLIES = {
@@ -226,18 +227,19 @@ def frame(kind, flags, payload):
     return struct.pack("<IBBH", len(payload), kind, flags, 0) + payload
 
 
-def put_get(path, offset=0, same=None, digest=True):
+def put_get(path, offset=0, same=None, digest=True, anew=False):
     """same: (size, mtime_ns) of the version that is gone on with."""
-    flags = (IF_SAME if same else 0) | (0 if digest else NO_DIGEST)
+    flags = ((IF_SAME if same else 0) | (0 if digest else NO_DIGEST)
+             | (ANEW if anew else 0))
     size, mtime_ns = same or (0, 0)
     return frame(GET, flags, struct.pack("<QQq", offset, size, mtime_ns)
                  + put_path(path))
 
 
 def put_tree(root=(), start=(), until=(), offset=0, heads_only=False,
-             digest=True):
+             digest=True, anew=False):
     flags = ((HEADS_ONLY if heads_only else 0)
-             | (0 if digest else NO_DIGEST))
+             | (0 if digest else NO_DIGEST) | (ANEW if anew else 0))
     return frame(TREE, flags, struct.pack("<Q", offset) + put_path(root)
                  + put_path(start) + put_path(until))
 
@@ -313,9 +315,10 @@ class TrainClient:
 
     # One answer each.
 
-    def get(self, path, offset=0, same=None, digest=True, keep=True):
+    def get(self, path, offset=0, same=None, digest=True, keep=True,
+            anew=False):
         path = to_path(path)
-        self.send(put_get(path, offset, same, digest))
+        self.send(put_get(path, offset, same, digest, anew))
         return self.read_get(path, offset, same, digest, keep)
 
     def read_get(self, path, offset=0, same=None, digest=True, keep=True):
@@ -353,10 +356,11 @@ class TrainClient:
         return Entry(head, b"".join(pieces) if keep else None, message)
 
     def tree(self, root=(), start=(), until=(), offset=0, heads_only=False,
-             digest=True, keep=True):
+             digest=True, keep=True, anew=False):
         """([Entry ...], Sum)"""
         root, start, until = map(to_path, (root, start, until))
-        self.send(put_tree(root, start, until, offset, heads_only, digest))
+        self.send(put_tree(root, start, until, offset, heads_only, digest,
+                           anew))
         entries = []
         before = None
         while True:

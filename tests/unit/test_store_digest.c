@@ -33,6 +33,9 @@
 	"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define SHA_ABC \
 	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+/* as no file has it */
+#define SHA_ABC_FALSE \
+	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ac"
 #define SHA_MILLION_A \
 	"cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
 
@@ -45,6 +48,8 @@ static struct {
 	void (*on_pread)(void); /* before the second read */
 	int preads;
 	int64_t wall_s; /* the time */
+	int slow_sets; /* so many attributes wait before they are set */
+	enum store_digest_how how;
 } fake;
 
 static struct {
@@ -54,6 +59,7 @@ static struct {
 
 static void let_time_pass(struct tree *, const char *);
 static int64_t attr_shift(uint8_t *, int64_t);
+static int64_t ctime_of(struct tree *, const char *);
 
 int64_t __wrap_clock_wall_s(void);
 int __real_fsetxattr(int, const char *, const void *, size_t, int);
@@ -77,6 +83,10 @@ __wrap_fsetxattr(
 	if (fake.setxattr_errno != 0) {
 		errno = fake.setxattr_errno;
 		return -1;
+	}
+	if (fake.slow_sets > 0) {
+		fake.slow_sets--;
+		nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
 	}
 	if (fake.ahead_s != 0 && len == ATTR_BYTES) {
 		memcpy(skewed, value, len);
@@ -161,7 +171,8 @@ check_compute(
 	int fd = open_file(t, name, &meta), r;
 
 	fake.preads = 0;
-	r = store_digest_compute(t->store, fd, &meta, &hook.stop, got);
+	r = store_digest_compute(
+	    t->store, fd, &meta, fake.how, &hook.stop, got);
 	if (r != want)
 		fail_line(line, "compute %s: got %d, want %d", name, r, want);
 	if (r == 0)
@@ -187,6 +198,14 @@ check_cached(int line, struct tree *t, const char *name, const char *want_hex)
 	fd_close(&fd);
 }
 
+/* As another process would know it: the store's memory is gone. */
+static void
+forget(struct tree *t)
+{
+	store_free(t->store);
+	assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+}
+
 static ssize_t
 attr_of(struct tree *t, const char *name, void *value, size_t cap)
 {
@@ -208,6 +227,19 @@ set_attr(struct tree *t, const char *name, const void *value, size_t len)
 
 	assert_int_equal(__real_fsetxattr(fd, ATTR, value, len, 0), 0);
 	fd_close(&fd);
+}
+
+/* The moment noted becomes that of setting it. */
+static void
+set_attr_now(struct tree *t, const char *name, uint8_t *value, size_t len)
+{
+	int64_t late_ns;
+
+	do {
+		attr_shift(value, clock_wall_ns() - attr_shift(value, 0));
+		set_attr(t, name, value, len);
+		late_ns = ctime_of(t, name) - attr_shift(value, 0);
+	} while (late_ns > 2000000);
 }
 
 static bool
@@ -384,7 +416,8 @@ test_changed(void **state)
 		fd_close(&fd);
 		meta.ino++;
 		fd = open_file(t, "a", &(struct store_meta){ 0 });
-		assert_int_equal(store_digest_compute(t->store, fd, &meta, NULL,
+		assert_int_equal(store_digest_compute(t->store, fd, &meta,
+				     STORE_DIGEST_GO_ON, NULL,
 				     (uint8_t[STORE_SHA256_SIZE]){ 0 }),
 		    -ESTALE);
 		fd_close(&fd);
@@ -465,8 +498,7 @@ test_attr(void **state)
 	assert_memory_equal(value, want, ATTR_BYTES);
 
 	/* Kept for the next store. */
-	store_free(t->store);
-	assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+	forget(t);
 	check_cached(__LINE__, t, "file", SHA_ABC);
 }
 
@@ -482,8 +514,9 @@ test_attr_ctime(void **state)
 		{ __LINE__, 0, true },
 		{ __LINE__, -20000000, true },
 		{ __LINE__, -20000001, false },
-		{ __LINE__, NS_PER_S, true },
-		{ __LINE__, NS_PER_S + 1, false },
+		{ __LINE__, 2000000, true },
+		{ __LINE__, 2000001, false },
+		{ __LINE__, NS_PER_S, false },
 		{ __LINE__, -NS_PER_S, false },
 		{ __LINE__, 100000 * NS_PER_S, false },
 		{ __LINE__, -100000 * NS_PER_S, false },
@@ -501,11 +534,13 @@ test_attr_ctime(void **state)
 	set_ns = attr_shift(value, 0);
 	fd = open_file(t, "file", &meta);
 	for (size_t i = 0; i < nitems(cases); i++) {
+		forget(t); /* the true ctime */
 		meta.ctime_ns = set_ns + cases[i].late_ns;
 		if (store_digest_cached(t->store, fd, &meta, got) !=
 		    (cases[i].is_kept ? 0 : -ENODATA))
 			fail_line(cases[i].line, "not as wanted");
 	}
+	forget(t);
 	/* No difference of the two can be written. */
 	meta.ctime_ns = INT64_MIN;
 	assert_int_equal(
@@ -518,39 +553,139 @@ test_attr_ctime(void **state)
 	fd_close(&fd);
 }
 
-/* What was done since, with mtime put back, is noticed by ctime alone. */
+/* Other bytes, as many, with mtime put back. */
+static void
+rewrite(struct tree *t, const char *bytes)
+{
+	int fd = openat(t->in_fd, "file", O_WRONLY | O_CLOEXEC);
+
+	assert_int_equal(pwrite(fd, bytes, 3, 0), 3);
+	fd_close(&fd);
+	tree_set_mtime(t->in_fd, "file", OLD_S);
+}
+
+/* What was done since, with mtime put back, is noticed by ctime alone: by the
+ * store that has kept it a tick later, by any other some ticks later. */
 static void
 test_attr_hidden_change(void **state)
 {
+	static const struct {
+		int line;
+		int64_t after_ns;
+		bool is_other;
+	} cases[] = {
+		{ __LINE__, 0, false },
+		{ __LINE__, 25000000, true },
+		{ __LINE__, NS_PER_S / 5, true },
+	};
 	struct tree *t = *state;
 	uint8_t value[ATTR_BYTES];
-	int fd;
 
 	need_attrs(t);
-	make_file(t, "file", "abc", 0);
-	make_file(t, "mode", "abc", 0);
-	check_compute(__LINE__, t, "file", 0, SHA_ABC);
-	check_compute(__LINE__, t, "mode", 0, SHA_ABC);
-	/* ctime may be a tick before the moment noted */
-	let_pass(t, "mode", NS_PER_S + NS_PER_S / 10);
-	check_cached(__LINE__, t, "file", SHA_ABC);
-	check_cached(__LINE__, t, "mode", SHA_ABC);
-
-	assert_int_equal(attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
-	fd = openat(t->in_fd, "file", O_WRONLY | O_CLOEXEC);
-	assert_int_equal(pwrite(fd, "abd", 3, 0), 3);
-	fd_close(&fd);
-	tree_set_mtime(t->in_fd, "file", OLD_S);
-	check_cached(__LINE__, t, "file", NULL);
-	assert_int_equal(fchmodat(t->in_fd, "mode", 0600, 0), 0);
-	check_cached(__LINE__, t, "mode", NULL);
+	for (size_t i = 0; i < nitems(cases); i++) {
+		make_file(t, "file", "abc", 0);
+		check_compute(cases[i].line, t, "file", 0, SHA_ABC);
+		check_cached(cases[i].line, t, "file", SHA_ABC);
+		let_pass(t, "file", cases[i].after_ns);
+		rewrite(t, "abd");
+		if (cases[i].is_other)
+			forget(t);
+		check_cached(cases[i].line, t, "file", NULL);
+		/* Nor does a mode. */
+		rewrite(t, "abc");
+		check_compute(cases[i].line, t, "file", 0, SHA_ABC);
+		let_pass(t, "file", cases[i].after_ns);
+		assert_int_equal(fchmodat(t->in_fd, "file", 0600, 0), 0);
+		if (cases[i].is_other)
+			forget(t);
+		check_cached(cases[i].line, t, "file", NULL);
+		/* Computed anew, it is right again. */
+		check_compute(cases[i].line, t, "file", 0, SHA_ABC);
+		check_cached(cases[i].line, t, "file", SHA_ABC);
+	}
 	/* Copied with its attributes. */
+	assert_int_equal(attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
+	let_pass(t, "file", 25000000);
 	make_file(t, "copy", "abc", 0);
 	set_attr(t, "copy", value, sizeof(value));
 	check_cached(__LINE__, t, "copy", NULL);
-	/* Computed anew, it is right again. */
-	check_compute(__LINE__, t, "mode", 0, SHA_ABC);
-	check_cached(__LINE__, t, "mode", SHA_ABC);
+}
+
+/* An attribute that some process has believed is not believed for another
+ * ctime, be that near enough. */
+static void
+test_attr_believed_once(void **state)
+{
+	struct tree *t = *state;
+
+	need_attrs(t);
+	make_file(t, "file", "abc", 0);
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	forget(t);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+	let_time_pass(t, "file");
+	rewrite(t, "abd");
+	check_cached(__LINE__, t, "file", NULL);
+}
+
+/* One that was held up while it was set is set again; when all are, memory
+ * keeps it. */
+static void
+test_attr_slow(void **state)
+{
+	struct tree *t = *state;
+
+	need_attrs(t);
+	make_file(t, "file", "abc", 0);
+	fake.slow_sets = 2;
+	check_compute(__LINE__, t, "file", 0, SHA_ABC);
+	assert_int_equal(fake.setxattr_asked, 3);
+	forget(t);
+	check_cached(__LINE__, t, "file", SHA_ABC);
+	make_file(t, "slow", "abc", 0);
+	fake.slow_sets = 1000;
+	check_compute(__LINE__, t, "slow", 0, SHA_ABC);
+	check_cached(__LINE__, t, "slow", SHA_ABC);
+	forget(t);
+	check_cached(__LINE__, t, "slow", NULL);
+}
+
+/* Keeps a digest of other bytes, as a change within the moment that setting it
+ * may take would leave it. */
+static void
+plant(struct tree *t, const char *name)
+{
+	uint8_t value[ATTR_BYTES];
+
+	assert_int_equal(attr_of(t, name, value, sizeof(value)), ATTR_BYTES);
+	value[ATTR_BYTES - 1] ^= 1;
+	set_attr_now(t, name, value, sizeof(value));
+}
+
+/* Nothing that was kept stands against what is computed. */
+static void
+test_anew(void **state)
+{
+	static const int errors[] = { 0, EPERM };
+	struct tree *t = *state;
+
+	need_attrs(t);
+	for (size_t i = 0; i < nitems(errors); i++) {
+		make_file(t, "file", "abc", 0);
+		fake.setxattr_errno = 0;
+		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		plant(t, "file");
+		forget(t);
+		check_cached(__LINE__, t, "file", SHA_ABC_FALSE);
+		check_cached(__LINE__, t, "file", SHA_ABC_FALSE);
+		fake.how = STORE_DIGEST_ANEW;
+		fake.setxattr_errno = errors[i];
+		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		check_cached(__LINE__, t, "file", SHA_ABC);
+		forget(t);
+		check_cached(__LINE__, t, "file",
+		    errors[i] == 0 ? SHA_ABC : SHA_ABC_FALSE);
+	}
 }
 
 /* A file system with another clock: what it keeps is never believed, so memory
@@ -570,8 +705,7 @@ test_attr_other_clock(void **state)
 		assert_int_equal(
 		    attr_of(t, "file", value, sizeof(value)), ATTR_BYTES);
 		check_cached(__LINE__, t, "file", SHA_ABC);
-		store_free(t->store);
-		assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+		forget(t);
 		check_cached(__LINE__, t, "file", NULL);
 		assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
 	}
@@ -593,15 +727,18 @@ test_attr_bad(void **state)
 		for (int bit = 0; bit < 8; bit++) {
 			if (i >= 16 && 8 * (i - 16) + bit < 31)
 				continue;
+			attr_shift(good, clock_wall_ns() - attr_shift(good, 0));
 			memcpy(bad, good, sizeof(good));
 			bad[i] ^= (uint8_t)(1 << bit);
+			forget(t);
 			set_attr(t, "file", bad, sizeof(good));
 			check_cached(__LINE__, t, "file", NULL);
 		}
 	}
 	memcpy(bad, good, sizeof(good));
 	for (size_t len = 0; len <= sizeof(bad); len++) {
-		set_attr(t, "file", bad, len);
+		forget(t);
+		set_attr_now(t, "file", bad, len);
 		check_cached(
 		    __LINE__, t, "file", len == ATTR_BYTES ? SHA_ABC : NULL);
 	}
@@ -639,8 +776,7 @@ test_no_attr(void **state)
 	tree_set_mtime(t->in_fd, "file0", OLD_S);
 	check_cached(__LINE__, t, "file0", NULL);
 	/* Another store knows nothing of it. */
-	store_free(t->store);
-	assert_int_equal(store_new(&t->store, dup(t->in_fd)), 0);
+	forget(t);
 	check_cached(__LINE__, t, "file1", NULL);
 }
 
@@ -804,20 +940,22 @@ test_stop_and_errors(void **state)
 	/* Not as meta says to begin with: nothing is read. */
 	fd = open_file(t, "file", &meta);
 	tree_write(t->in_fd, "file", "other");
-	assert_int_equal(
-	    store_digest_compute(t->store, fd, &meta, NULL, out), -ESTALE);
+	assert_int_equal(store_digest_compute(t->store, fd, &meta,
+			     STORE_DIGEST_GO_ON, NULL, out),
+	    -ESTALE);
 	assert_int_equal(fake.preads, 0);
 	fd_close(&fd);
 	/* A folder has none. */
 	assert_int_equal(store_fd_meta(t->in_fd, &meta), 0);
-	assert_int_equal(
-	    store_digest_compute(t->store, t->in_fd, &meta, NULL, out),
+	assert_int_equal(store_digest_compute(t->store, t->in_fd, &meta,
+			     STORE_DIGEST_GO_ON, NULL, out),
 	    -EISDIR);
 	assert_int_equal(
 	    store_digest_cached(t->store, t->in_fd, &meta, out), -ENODATA);
 	meta.kind = STORE_FILE;
-	assert_int_equal(
-	    store_digest_compute(t->store, -1, &meta, NULL, out), -EBADF);
+	assert_int_equal(store_digest_compute(t->store, -1, &meta,
+			     STORE_DIGEST_GO_ON, NULL, out),
+	    -EBADF);
 	assert_int_equal(
 	    store_digest_cached(t->store, -1, &meta, out), -ENODATA);
 }
@@ -849,31 +987,37 @@ test_table(void **state)
 	uint8_t want[STORE_SHA256_SIZE], got[STORE_SHA256_SIZE];
 	struct store_meta m;
 	uint32_t n_there = 0;
+	int64_t set_ns;
 
 	(void)state;
 	assert_non_null(d);
 	/* Of neighbours it keeps as many as it has room for. */
 	for (uint32_t i = 0; i < DIGEST_TABLE_SIZE; i++) {
 		m = row_meta(i);
-		assert_false(digest_table_get(d, &m, got));
+		assert_false(digest_table_get(d, &m, got, &set_ns));
 		row_digest(i, want);
-		digest_table_put(d, &m, want);
+		digest_table_put(d, &m, m.size + 1, want);
 	}
 	for (uint32_t i = 0; i < DIGEST_TABLE_SIZE; i++) {
 		m = row_meta(i);
 		row_digest(i, want);
-		if (!digest_table_get(d, &m, got))
+		if (!digest_table_get(d, &m, got, &set_ns))
 			continue;
 		n_there++;
 		assert_memory_equal(got, want, sizeof(got));
+		assert_int_equal(set_ns, m.size + 1);
+		/* of other bytes: the file is known all the same */
 		m.size++;
-		assert_false(digest_table_get(d, &m, got));
+		set_ns = 0;
+		assert_false(digest_table_get(d, &m, got, &set_ns));
+		assert_int_equal(set_ns, m.size);
 		m = row_meta(i), m.ctime_ns++;
-		assert_false(digest_table_get(d, &m, got));
+		assert_false(digest_table_get(d, &m, got, &set_ns));
 		m = row_meta(i), m.mtime_ns--;
-		assert_false(digest_table_get(d, &m, got));
+		assert_false(digest_table_get(d, &m, got, &set_ns));
 		m = row_meta(i), m.dev++;
-		assert_false(digest_table_get(d, &m, got));
+		assert_false(digest_table_get(d, &m, got, &set_ns));
+		assert_int_equal(set_ns, 0);
 	}
 	assert_true(n_there > DIGEST_TABLE_SIZE / 2);
 	/* Later ones push out earlier ones, never mix with them. */
@@ -881,20 +1025,24 @@ test_table(void **state)
 	for (uint32_t i = 0; i < 3 * DIGEST_TABLE_SIZE; i++) {
 		m = row_meta(i);
 		row_digest(i, want);
-		digest_table_put(d, &m, want);
-		assert_true(digest_table_get(d, &m, got));
+		digest_table_put(d, &m, m.size + 1, want);
+		assert_true(digest_table_get(d, &m, got, &set_ns));
 		assert_memory_equal(got, want, sizeof(got));
 	}
 	for (uint32_t i = 0; i < 3 * DIGEST_TABLE_SIZE; i++) {
 		m = row_meta(i);
 		row_digest(i, want);
-		if (!digest_table_get(d, &m, got))
+		if (!digest_table_get(d, &m, got, &set_ns))
 			continue;
 		n_there++;
 		assert_memory_equal(got, want, sizeof(got));
 	}
 	assert_true(n_there > DIGEST_TABLE_SIZE / 2);
 	assert_true(n_there <= DIGEST_TABLE_SIZE);
+	digest_table_drop(d, &m);
+	assert_false(digest_table_get(d, &m, got, &set_ns));
+	assert_int_equal(set_ns, 0);
+	digest_table_drop(d, &m);
 	digest_table_free(d);
 	digest_table_free(NULL);
 }
@@ -905,13 +1053,14 @@ hammer(void *arg)
 	struct digest_table *d = arg;
 	uint8_t want[STORE_SHA256_SIZE], got[STORE_SHA256_SIZE];
 	struct store_meta m;
+	int64_t set_ns;
 
 	for (uint32_t i = 0; i < 20000; i++) {
 		m = row_meta(i % 500);
 		row_digest(i % 500, want);
 		if (i % 3 == 0)
-			digest_table_put(d, &m, want);
-		else if (digest_table_get(d, &m, got) &&
+			digest_table_put(d, &m, m.size + 1, want);
+		else if (digest_table_get(d, &m, got, &set_ns) &&
 			 memcmp(got, want, sizeof(got)) != 0)
 			return d;
 	}
@@ -949,6 +1098,9 @@ main(void)
 		TREE_TEST(test_attr),
 		TREE_TEST(test_attr_ctime),
 		TREE_TEST(test_attr_hidden_change),
+		TREE_TEST(test_attr_believed_once),
+		TREE_TEST(test_attr_slow),
+		TREE_TEST(test_anew),
 		TREE_TEST(test_attr_other_clock),
 		TREE_TEST(test_attr_bad),
 		TREE_TEST(test_no_attr),

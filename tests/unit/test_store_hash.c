@@ -30,6 +30,7 @@
 static uint64_t n_read;
 static uint64_t stop_after;
 static _Atomic bool stop;
+static enum store_digest_how how = STORE_DIGEST_GO_ON;
 
 ssize_t __real_pread64(int, void *, size_t, off64_t);
 ssize_t __wrap_pread64(int, void *, size_t, off64_t);
@@ -149,7 +150,7 @@ compute(uint64_t stop_at, uint8_t sha256[32])
 	n_read = 0;
 	stop_after = stop_at;
 	atomic_store(&stop, false);
-	return store_digest_compute(store, file_fd, &meta, &stop, sha256);
+	return store_digest_compute(store, file_fd, &meta, how, &stop, sha256);
 }
 
 static bool
@@ -228,10 +229,10 @@ a_broken_mark_is_none(void **state)
 	assert_memory_equal(got, want, sizeof(want));
 }
 
-/* Until what is done now has a ctime more than a second after the file's, and
- * after the moment noted, which may be a tick later. */
+/* Until what is done now has a ctime that is later than the file's by more than
+ * can be taken for the moment noted. */
 static void
-let_a_second_pass(void)
+let_a_moment_pass(void)
 {
 	const struct timespec tick = { .tv_nsec = 1000000 };
 	struct store_meta now;
@@ -243,7 +244,7 @@ let_a_second_pass(void)
 		nanosleep(&tick, NULL);
 		assert_int_equal(fchmod(fileno(f), 0600), 0);
 		assert_int_equal(store_fd_meta(fileno(f), &now), 0);
-	} while (now.ctime_ns - meta.ctime_ns < INT64_C(1100000000));
+	} while (now.ctime_ns - meta.ctime_ns < INT64_C(30000000));
 	fclose(f);
 }
 
@@ -260,13 +261,30 @@ a_mark_before_a_change_is_none(void **state)
 	fremovexattr(file_fd, DIGEST);
 	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
 		skip();
-	let_a_second_pass();
+	let_a_moment_pass();
 	assert_int_equal(pwrite(file_fd, "NETPAN", 6, 0), 6);
 	assert_int_equal(futimens(file_fd, times), 0);
 	reference(want);
 	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
 	assert_int_equal(n_read, SIZE);
 	assert_memory_equal(got, want, sizeof(want));
+}
+
+/* Nor when none is to be believed. */
+static void
+a_mark_is_passed_over(void **state)
+{
+	uint8_t got[32];
+
+	(void)state;
+	fremovexattr(file_fd, DIGEST);
+	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
+		skip();
+	how = STORE_DIGEST_ANEW;
+	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
+	how = STORE_DIGEST_GO_ON;
+	assert_int_equal(n_read, SIZE);
+	assert_false(has(MARK));
 }
 
 /* Who has been overtaken leaves the mark of the one that goes on: to remove it
@@ -323,6 +341,7 @@ main(void)
 		cmocka_unit_test(a_digest_goes_on),
 		cmocka_unit_test(a_broken_mark_is_none),
 		cmocka_unit_test(a_mark_before_a_change_is_none),
+		cmocka_unit_test(a_mark_is_passed_over),
 		cmocka_unit_test(a_loser_leaves_the_mark),
 		cmocka_unit_test(a_hidden_change_is_not_kept),
 	};

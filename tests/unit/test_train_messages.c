@@ -34,7 +34,8 @@ random_message(struct rng *rng, uint8_t type, union message *m)
 	memset(m, 0, sizeof(*m));
 	switch (type) {
 	case TRAIN_GET:
-		m->get.flags = rng_next(rng) & TRAIN_F_NO_DIGEST;
+		m->get.flags = rng_next(rng) &
+			       (TRAIN_F_NO_DIGEST | TRAIN_F_ANEW);
 		m->get.offset = random_size(rng);
 		if (rng_below(rng, 2) == 0) {
 			m->get.flags |= TRAIN_F_IF_SAME;
@@ -44,7 +45,8 @@ random_message(struct rng *rng, uint8_t type, union message *m)
 		random_path(rng, &m->get.path, 0, LIM_PATH_SEGS);
 		break;
 	case TRAIN_TREE:
-		m->tree.flags = rng_next(rng) & TRAIN_F_NO_DIGEST;
+		m->tree.flags = rng_next(rng) &
+				(TRAIN_F_NO_DIGEST | TRAIN_F_ANEW);
 		random_path(rng, &m->tree.root, 0, 9);
 		random_path(rng, &m->tree.from, 0, 3);
 		random_path(rng, &m->tree.until, 0, LIM_PATH_SEGS);
