@@ -61,27 +61,23 @@ compare_is_fatal(int err)
 	return err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EIO;
 }
 
-int
-compare_finish(struct tree *tree, const struct target *target, int stop_fd,
-    struct tally *tally)
+void
+compare_finish(
+    const struct tree *tree, const struct target *target, struct tally *tally)
 {
+	const struct entry *e;
 	struct place place;
-	struct entry *e;
 	uint32_t i;
-	int r = 0;
 
 	place_init(&place);
-	for (i = tree_count(tree); i-- > 0 && r == 0;) {
+	for (i = tree_count(tree); i-- > 0;) {
 		e = tree_entry(tree, i);
 		if (e->kind == TRAIN_DIR && e->state == ENTRY_DONE &&
 		    (place_go(&place, target, tree, e->parent) != 0 ||
 			target_finish_folder(place.fd, e) != 0))
 			atomic_fetch_add(&tally->lax, 1);
-		if (i % STOP_EVERY == 0 && stop_is_asked(stop_fd))
-			r = -EINTR;
 	}
 	place_close(&place);
-	return r;
 }
 
 static int

@@ -27,7 +27,6 @@ int compare_tree(struct tree *, const struct target *, int stop_fd,
 int compare_is_fatal(int err);
 
 /* Sets mode and time of the folders, deepest first. */
-int compare_finish(
-    struct tree *, const struct target *, int stop_fd, struct tally *);
+void compare_finish(const struct tree *, const struct target *, struct tally *);
 
 #endif

@@ -10,6 +10,7 @@
 #include "client/job.h"
 #include "client/listing.h"
 #include "client/say.h"
+#include "client/stop.h"
 
 struct get {
 	const struct client_get *ask;
@@ -71,7 +72,7 @@ client_get_tree(const struct client_get *ask)
 	}
 	/* what has come by now is as whole as what comes in one go */
 	if ((i == STEP_COMPARE || i == STEP_FETCH) &&
-	    verdict != CLIENT_STOPPED && get_settle(get) == CLIENT_STOPPED)
+	    get_settle(get) == CLIENT_STOPPED)
 		verdict = CLIENT_STOPPED;
 	progress_end(&get->progress);
 	took_ms = progress_elapsed_ms(&get->progress) +
@@ -142,17 +143,18 @@ get_finish(struct get *get)
 	return get_settle(get);
 }
 
-/* Folders get their modes and times, and all of it gets to the disk. */
+/* Folders get their modes and times, and all of it gets to the disk, also when
+ * the user wants an end: who does not want to wait for that asks twice. */
 static enum client_exit
 get_settle(struct get *get)
 {
 	int r;
 
-	r = compare_finish(
-	    get->tree, get->target, get->ask->session->stop_fd, &get->tally);
-	if (r == -EINTR)
-		return CLIENT_STOPPED;
+	stop_postpone();
+	compare_finish(get->tree, get->target, &get->tally);
 	r = target_sync(get->target);
+	if (stop_is_postponed())
+		return CLIENT_STOPPED;
 	return r == 0 ? CLIENT_DONE : disk_failed(get, r);
 }
 

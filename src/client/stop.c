@@ -8,26 +8,31 @@
 #include "client/stop.h"
 
 static const int stop_signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define N_SIGNALS (sizeof(stop_signals) / sizeof(stop_signals[0]))
+
+static sigset_t heard; /* those of them that are not ignored */
+static volatile sig_atomic_t kept; /* by stop_postpone; 0: none */
+
+static void keep(int);
 
 int
 stop_open(void)
 {
 	struct sigaction old;
-	sigset_t set;
 	size_t i;
 	int fd;
 
-	sigemptyset(&set);
-	for (i = 0; i < sizeof(stop_signals) / sizeof(stop_signals[0]); i++) {
+	sigemptyset(&heard);
+	for (i = 0; i < N_SIGNALS; i++) {
 		/* nohup and background jobs rely on ignored signals */
 		if (sigaction(stop_signals[i], NULL, &old) == 0 &&
 		    old.sa_handler == SIG_IGN)
 			continue;
-		sigaddset(&set, stop_signals[i]);
+		sigaddset(&heard, stop_signals[i]);
 	}
-	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
+	if (sigprocmask(SIG_BLOCK, &heard, NULL) == -1)
 		return -errno;
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	fd = signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd == -1 ? -errno : fd;
 }
 
@@ -52,13 +57,40 @@ stop_wait(int stop_fd, unsigned ms)
 }
 
 void
-stop_die(void)
+stop_postpone(void)
 {
-	sigset_t set;
+	struct sigaction action = { .sa_handler = keep,
+		.sa_flags = SA_RESTART };
 	size_t i;
 
-	sigemptyset(&set);
-	for (i = 0; i < sizeof(stop_signals) / sizeof(stop_signals[0]); i++)
-		sigaddset(&set, stop_signals[i]);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	sigemptyset(&action.sa_mask);
+	for (i = 0; i < N_SIGNALS; i++)
+		if (sigismember(&heard, stop_signals[i]) == 1)
+			(void)sigaction(stop_signals[i], &action, NULL);
+	sigprocmask(SIG_UNBLOCK, &heard, NULL);
+}
+
+bool
+stop_is_postponed(void)
+{
+	return kept != 0;
+}
+
+void
+stop_die(void)
+{
+	sigprocmask(SIG_UNBLOCK, &heard, NULL);
+	if (kept != 0)
+		raise(kept);
+}
+
+static void
+keep(int sig)
+{
+	size_t i;
+
+	kept = sig;
+	for (i = 0; i < N_SIGNALS; i++)
+		if (sigismember(&heard, stop_signals[i]) == 1)
+			signal(stop_signals[i], SIG_DFL);
 }

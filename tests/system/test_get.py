@@ -374,6 +374,21 @@ def test_a_second_run_goes_on(tmp_path, words, sig):
     assert parts(tmp_path) == []
 
 
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM,
+                                 signal.SIGHUP])
+def test_a_run_that_is_stopped_finishes_its_folders(tmp_path, sig):
+    folders = {"d/a": 0o751, "d/in": 0o700, "d/in/e": 0o555, "d/z": 0o500}
+    with Stopping("d/", *(Entry(f, mode=m) for f, m in folders.items()),
+                  ("d/a/f", b"F"), ("d/in/big", BIG), ("d/z/g", b"G"),
+                  at=2_000_000) as server:
+        begin(server, tmp_path, ("get", "-r", "-j", "1"), sig)
+    for folder, mode in folders.items():
+        st = (tmp_path / folder).stat()
+        assert stat.S_IMODE(st.st_mode) == mode, folder
+        assert st.st_mtime_ns == MTIME, folder
+    assert len(parts(tmp_path / "d" / "in")) == 1
+
+
 DAMAGES = {
     "a flipped byte": lambda p: p.write_bytes(
         b"\xff" + p.read_bytes()[1:]),
