@@ -4,6 +4,7 @@
 
 #include "client/compare.h"
 #include "client/part.h"
+#include "client/parts.h"
 #include "client/stop.h"
 
 #define STOP_EVERY 1024 /* entries between looks at stop_fd */
@@ -14,11 +15,13 @@ struct compare {
 	struct tally *tally;
 	struct compare_missing *missing;
 	struct place place;
+	struct parts parts;
 };
 
 static int compare_entry(struct compare *, uint32_t);
-static int compare_folder(struct compare *, struct entry *);
+static int compare_folder(struct compare *, struct entry *, uint32_t);
 static int compare_file(struct compare *, struct entry *);
+static void drop_parts(struct compare *, const struct entry *);
 
 int
 compare_tree(struct tree *tree, const struct target *target, int stop_fd,
@@ -34,6 +37,10 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 
 	memset(missing, 0, sizeof(*missing));
 	place_init(&c.place);
+	parts_init(&c.parts);
+	r = place_go(&c.place, target, tree, TREE_ROOT);
+	if (r == 0)
+		parts_note(&c.parts, TREE_ROOT, c.place.fd, ".");
 	for (i = 0; i < n && r == 0; i++) {
 		r = compare_entry(&c, i);
 		if (r != 0 && !compare_is_fatal(r)) {
@@ -51,6 +58,7 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 		if (i % STOP_EVERY == 0 && stop_is_asked(stop_fd))
 			r = -EINTR;
 	}
+	parts_free(&c.parts);
 	place_close(&c.place);
 	return r;
 }
@@ -98,11 +106,12 @@ compare_entry(struct compare *c, uint32_t i)
 	r = place_go(&c->place, c->target, c->tree, e->parent);
 	if (r != 0)
 		return r;
-	return e->kind == TRAIN_DIR ? compare_folder(c, e) : compare_file(c, e);
+	return e->kind == TRAIN_DIR ? compare_folder(c, e, i)
+				    : compare_file(c, e);
 }
 
 static int
-compare_folder(struct compare *c, struct entry *e)
+compare_folder(struct compare *c, struct entry *e, uint32_t i)
 {
 	int r;
 
@@ -111,6 +120,8 @@ compare_folder(struct compare *c, struct entry *e)
 		return r;
 	if (r == 1)
 		e->marks |= ENTRY_IS_NEW;
+	else
+		parts_note(&c->parts, i, c->place.fd, e->name);
 	e->state = ENTRY_DONE;
 	atomic_fetch_add(&c->tally->folders, 1);
 	return 0;
@@ -130,12 +141,12 @@ compare_file(struct compare *c, struct entry *e)
 		return has;
 	if (has == TARGET_FOLDER)
 		return -EISDIR;
+	e->state = has == TARGET_SAME ? ENTRY_THERE : ENTRY_MISSING;
+	drop_parts(c, e);
 	if (has == TARGET_SAME) {
-		e->state = ENTRY_THERE;
 		atomic_fetch_add(&c->tally->there, 1);
 		return 0;
 	}
-	e->state = ENTRY_MISSING;
 	if (!is_new && target_has_part(c->place.fd, e))
 		e->marks |= ENTRY_HAS_PART;
 	c->missing->files++;
@@ -145,4 +156,18 @@ compare_file(struct compare *c, struct entry *e)
 	else
 		c->missing->bytes += e->size;
 	return 0;
+}
+
+/* Those that no run can go on with: of other versions, or of a file that is
+ * there. */
+static void
+drop_parts(struct compare *c, const struct entry *e)
+{
+	char keep[PART_NAME_SIZE];
+
+	if (c->parts.n == 0)
+		return;
+	part_name(keep, e->name, e->size, e->mtime_ns);
+	parts_drop(&c->parts, e->parent, c->place.fd, e->name,
+	    e->state == ENTRY_MISSING ? keep : NULL);
 }

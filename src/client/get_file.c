@@ -11,6 +11,7 @@
 #include "client/client.h"
 #include "client/conn.h"
 #include "client/part.h"
+#include "client/parts.h"
 #include "client/progress.h"
 #include "client/refusal.h"
 #include "client/say.h"
@@ -63,6 +64,7 @@ static int on_error(struct getting *, const struct arrival *);
 /* the file */
 static int file_begin(struct getting *);
 static bool file_is_there(struct getting *);
+static void file_drop_parts(struct getting *);
 static int file_wrong(struct getting *, const char *);
 static void file_await_end(struct getting *);
 static int failed(struct getting *, const char *);
@@ -372,8 +374,13 @@ file_begin(struct getting *g)
 	uint64_t got;
 	int r = 0;
 
-	if (file_is_there(g)) {
-		g->was_there = g->is_done = true;
+	g->was_there = file_is_there(g);
+	if (g->part == NULL)
+		file_drop_parts(g);
+	if (g->was_there) {
+		part_drop(g->part);
+		g->part = NULL;
+		g->is_done = true;
 		return 0;
 	}
 	if (g->part == NULL)
@@ -413,6 +420,22 @@ file_is_there(struct getting *g)
 		.mode = g->head.mode & 0777 };
 
 	return target_compare(g->dir_fd, &e) == TARGET_SAME;
+}
+
+/* Those that no run can go on with: of other versions, or of a file that is
+ * there. */
+static void
+file_drop_parts(struct getting *g)
+{
+	char keep[PART_NAME_SIZE];
+	struct parts parts;
+
+	part_name(keep, g->name, g->head.size, g->head.mtime_ns);
+	parts_init(&parts);
+	parts_note(&parts, TREE_ROOT, g->dir_fd, ".");
+	parts_drop(
+	    &parts, TREE_ROOT, g->dir_fd, g->name, g->was_there ? NULL : keep);
+	parts_free(&parts);
 }
 
 /* It is dropped and asked for from its first byte, once: it may have changed

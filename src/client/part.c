@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,13 @@
 
 #define PREFIX ".netpan-"
 #define SUFFIX ".part"
-#define KEY_BYTES 8 /* 16 hex digits */
+#define KEY_BYTES 8
+#define KEY_LEN (2 * KEY_BYTES) /* its hex digits */
+static_assert(sizeof(PREFIX) - 1 + KEY_LEN == PART_FILE_LEN, "of the file");
+static_assert(PART_FILE_LEN + 1 + KEY_LEN + sizeof(SUFFIX) == PART_NAME_SIZE,
+    "of the version");
 #define FEED_BYTES (256 * 1024)
+#define OPEN_LEFT (O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 struct part {
 	struct digest *digest;
@@ -33,7 +39,7 @@ struct part {
 	int64_t mtime_ns;
 	uint64_t got;
 	uint64_t fed; /* of got: what the digest knows */
-	bool is_lone; /* a random name, which no later run would find */
+	bool is_lone; /* of no version: no later run would go on with it */
 	char temp[PART_NAME_SIZE];
 	char name[LIM_SEG_BYTES + 1];
 };
@@ -42,8 +48,12 @@ struct part {
 static int temp_open(struct part *);
 static int temp_join(struct part *);
 static int temp_open_lone(struct part *);
-static bool has_its_name(const struct part *);
-static void name_of_key(char *, const unsigned char *);
+static int temp_hold(int, const char *, struct stat *);
+static int temp_open_sealed(int, const char *);
+static bool is_ours(int, int, const char *, struct stat *);
+static bool has_name(int, int, const char *);
+static void key_hex(char *, const void *, size_t);
+static bool is_key(const char *);
 
 /* the end */
 static int check(const struct part *, const struct train_end *);
@@ -54,29 +64,24 @@ void
 part_name(
     char out[PART_NAME_SIZE], const char *name, uint64_t size, int64_t mtime_ns)
 {
-	unsigned char key[8 + 8 + LIM_SEG_BYTES], sum[SHA256_DIGEST_LENGTH];
-	size_t len = strnlen(name, LIM_SEG_BYTES);
+	char file[KEY_LEN + 1], version[KEY_LEN + 1];
+	unsigned char key[8 + 8];
 
 	memcpy(key, &size, 8);
 	memcpy(key + 8, &mtime_ns, 8);
-	memcpy(key + 16, name, len);
-	SHA256(key, 16 + len, sum);
-	name_of_key(out, sum);
+	key_hex(file, name, strlen(name));
+	key_hex(version, key, sizeof(key));
+	snprintf(out, PART_NAME_SIZE, PREFIX "%s-%s" SUFFIX, file, version);
 }
 
 bool
 part_is_name(const char *name)
 {
-	size_t i;
-
-	if (strlen(name) != PART_NAME_SIZE - 1 ||
-	    strncasecmp(name, PREFIX, strlen(PREFIX)) != 0)
-		return false;
-	name += strlen(PREFIX);
-	for (i = 0; i < 2 * KEY_BYTES; i++)
-		if (!isxdigit((unsigned char)name[i]))
-			return false;
-	return strcasecmp(name + i, SUFFIX) == 0;
+	return strlen(name) == PART_NAME_SIZE - 1 &&
+	       strncasecmp(name, PREFIX, strlen(PREFIX)) == 0 &&
+	       is_key(name + strlen(PREFIX)) && name[PART_FILE_LEN] == '-' &&
+	       is_key(name + PART_FILE_LEN + 1) &&
+	       strcasecmp(name + PART_FILE_LEN + 1 + KEY_LEN, SUFFIX) == 0;
 }
 
 int
@@ -198,6 +203,18 @@ part_publish(struct part *p, const struct train_end *end, uint32_t mode,
 }
 
 void
+part_remove(int dir_fd, const char *temp)
+{
+	struct stat st;
+	int fd;
+
+	fd = temp_hold(dir_fd, temp, &st);
+	if (fd != -1)
+		unlinkat(dir_fd, temp, 0);
+	fd_close(&fd);
+}
+
+void
 part_keep(struct part *p)
 {
 	/* nothing to go on from, or nobody to find it */
@@ -226,86 +243,131 @@ temp_open(struct part *p)
 	if (p->fd == -1)
 		return temp_join(p);
 	/* Another process may have locked it before we did, and may have
-	 * finished it as well: then it is the target now, and not ours to
-	 * write.  Where there are no locks nobody else will join it. */
+	 * finished or removed it as well: then it is the target now, or
+	 * nothing, and not ours to write.  Where there are no locks nobody else
+	 * will join it. */
 	if ((flock(p->fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK) ||
-	    !has_its_name(p)) {
+	    !has_name(p->fd, p->dir_fd, p->temp)) {
 		fd_close(&p->fd);
 		return temp_open_lone(p);
 	}
 	return 0;
 }
 
-/* Is the open file the one that the temporary name leads to? */
-static bool
-has_its_name(const struct part *p)
-{
-	struct stat st, named;
-
-	return fstat(p->fd, &st) == 0 &&
-	       fstatat(p->dir_fd, p->temp, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       named.st_dev == st.st_dev && named.st_ino == st.st_ino;
-}
-
-/*
- * Takes over what an earlier run left.  It must be a plain file that only we
- * can have written and that has no second name, and still have its name once
- * it is locked: another process may have finished it in between, and it is
- * the target then.
- */
+/* Takes over what an earlier run left. */
 static int
 temp_join(struct part *p)
 {
-	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-			  O_CLOEXEC;
 	struct stat st;
 
-	p->fd = openat(p->dir_fd, p->temp, flags);
-	/* a run that ended just before the rename left it with its last mode */
-	if (p->fd == -1 && errno == EACCES &&
-	    fstatat(p->dir_fd, p->temp, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISREG(st.st_mode) && st.st_nlink == 1 &&
-	    target_chmod(p->dir_fd, p->temp, &st, 0600) == 0)
-		p->fd = openat(p->dir_fd, p->temp, flags);
+	p->fd = temp_hold(p->dir_fd, p->temp, &st);
 	if (p->fd == -1)
 		return temp_open_lone(p);
-	if (flock(p->fd, LOCK_EX | LOCK_NB) == -1 || fstat(p->fd, &st) == -1 ||
-	    !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    st.st_nlink != 1 || !has_its_name(p)) {
-		fd_close(&p->fd);
-		return temp_open_lone(p);
-	}
 	p->got = (uint64_t)st.st_size;
 	if (p->got > p->size)
 		return part_restart(p);
 	return 0;
 }
 
+/* Random in place of the version: no other run goes on with it, but each can
+ * tell which file it was for. */
 static int
 temp_open_lone(struct part *p)
 {
 	unsigned char key[KEY_BYTES];
+	char *version = p->temp + PART_FILE_LEN + 1;
 
-	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
-		return -EIO;
-	name_of_key(p->temp, key);
 	p->is_lone = true;
-	p->fd = openat(p->dir_fd, p->temp,
-	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (p->fd == -1)
-		return -errno;
-	/* no other run may take it over; a failure harms nobody */
-	(void)flock(p->fd, LOCK_EX | LOCK_NB);
+	do {
+		fd_close(&p->fd);
+		if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+			return -EIO;
+		text_hex(version, key, KEY_BYTES);
+		memcpy(version + KEY_LEN, SUFFIX, sizeof(SUFFIX));
+		p->fd = openat(p->dir_fd, p->temp,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (p->fd == -1)
+			return -errno;
+		/* without a lock, until now, another run may remove it */
+		(void)flock(p->fd, LOCK_EX | LOCK_NB);
+	} while (!has_name(p->fd, p->dir_fd, p->temp));
 	return 0;
 }
 
-static void
-name_of_key(char *out, const unsigned char *key)
+/*
+ * Opens and locks what an earlier run left, or -1.  Once it is locked it must
+ * still have its name: another process may have finished it in between, and
+ * it is the target then.
+ */
+static int
+temp_hold(int dir_fd, const char *temp, struct stat *st)
 {
-	char hex[2 * KEY_BYTES + 1];
+	int fd;
 
-	text_hex(hex, key, KEY_BYTES);
-	snprintf(out, PART_NAME_SIZE, PREFIX "%s" SUFFIX, hex);
+	fd = openat(dir_fd, temp, O_RDWR | OPEN_LEFT);
+	if (fd == -1 && errno == EACCES)
+		fd = temp_open_sealed(dir_fd, temp);
+	if (fd != -1 && !is_ours(fd, dir_fd, temp, st))
+		fd_close(&fd);
+	return fd;
+}
+
+/* A run that ended just before the rename left it with its last mode.  Nobody
+ * may hold it: one who is about to rename it wants it to have that mode. */
+static int
+temp_open_sealed(int dir_fd, const char *temp)
+{
+	struct stat st;
+	int fd;
+	bool is_free;
+
+	fd = openat(dir_fd, temp, O_RDONLY | OPEN_LEFT);
+	if (fd == -1)
+		return -1;
+	is_free = is_ours(fd, dir_fd, temp, &st) && fchmod(fd, 0600) == 0;
+	fd_close(&fd);
+	return is_free ? openat(dir_fd, temp, O_RDWR | OPEN_LEFT) : -1;
+}
+
+/* Locks a plain file that only we can have written, that has no second name,
+ * and has this one. */
+static bool
+is_ours(int fd, int dir_fd, const char *temp, struct stat *st)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, st) == 0 &&
+	       S_ISREG(st->st_mode) && st->st_uid == geteuid() &&
+	       st->st_nlink == 1 && has_name(fd, dir_fd, temp);
+}
+
+/* Is the open file the one that the name leads to? */
+static bool
+has_name(int fd, int dir_fd, const char *name)
+{
+	struct stat st, named;
+
+	return fstat(fd, &st) == 0 &&
+	       fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       named.st_dev == st.st_dev && named.st_ino == st.st_ino;
+}
+
+static void
+key_hex(char *out, const void *bytes, size_t len)
+{
+	unsigned char sum[SHA256_DIGEST_LENGTH];
+
+	SHA256(bytes, len, sum);
+	text_hex(out, sum, KEY_BYTES);
+}
+
+static bool
+is_key(const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < KEY_LEN; i++)
+		if (!isxdigit((unsigned char)text[i]))
+			return false;
+	return true;
 }
 
 /* ---- the end ---- */
@@ -331,7 +393,9 @@ move_in(const struct part *p, uint32_t mode, enum part_how how)
 	int lax;
 
 	times[1] = mtime_to_timespec(p->mtime_ns);
-	lax = fchmod(p->fd, mode & 0777) == -1 || futimens(p->fd, times) == -1;
+	/* a later run must be able to open it if this one ends here */
+	lax = fchmod(p->fd, (mode & 0777) | 0400) == -1 ||
+	      futimens(p->fd, times) == -1;
 	if (how == PART_DURABLE && fsync(p->fd) == -1)
 		return -errno;
 	if (renameat(p->dir_fd, p->temp, p->dir_fd, p->name) == -1) {
@@ -340,6 +404,8 @@ move_in(const struct part *p, uint32_t mode, enum part_how how)
 		(void)fchmod(p->fd, 0600);
 		return -err;
 	}
+	if ((mode & 0400) == 0 && fchmod(p->fd, mode & 0777) == -1)
+		lax = 1;
 	if (how == PART_DURABLE && fsync(p->dir_fd) == -1)
 		return -errno;
 	return lax;

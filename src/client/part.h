@@ -3,8 +3,9 @@
  * of what has come, the size that was promised.  It gets its real name only
  * when size and digest agree.
  *
- * The temporary name is made of the target's name, size and mtime, so that a
- * later run finds what an earlier one left, and only of the same version.
+ * The temporary name is made of the target's name, then of its size and mtime,
+ * so that a later run finds what an earlier one left, goes on with the same
+ * version only, and can tell that one of another version is of no use.
  */
 #ifndef CLIENT_PART_H
 #define CLIENT_PART_H
@@ -17,7 +18,8 @@
 
 struct part;
 
-#define PART_NAME_SIZE 30 /* with the NUL */
+#define PART_NAME_SIZE 47 /* with the NUL */
+#define PART_FILE_LEN 24 /* so far it is the same for all versions of a file */
 
 /* Writes the temporary name. */
 void part_name(char out[PART_NAME_SIZE], const char *name, uint64_t size,
@@ -68,6 +70,10 @@ enum part_how {
  */
 int part_publish(
     struct part *, const struct train_end *, uint32_t mode, enum part_how);
+
+/* Removes what an earlier run left under this temporary name, unless another
+ * process holds it or it is not surely ours. */
+void part_remove(int dir_fd, const char *temp);
 
 /* Closes; what was received stays for a later run. */
 void part_keep(struct part *); /* NULL is fine */

@@ -389,13 +389,21 @@ def test_a_folder_in_place_of_a_file(site):
     assert site.names() == ["f"]
 
 
+def plant_socket(path):
+    """Where its whole path is too long for an address."""
+    fd = os.open(path.parent, os.O_PATH)
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(f"/proc/self/fd/{fd}/{path.name}")
+    os.close(fd)
+
+
 PLANTED = {
     "symlink": lambda p, site: p.symlink_to(site.victim / "secret"),
     "dangling symlink": lambda p, site: p.symlink_to(site.victim / "new"),
     "hard link": lambda p, site: os.link(site.root / "file", p),
     "fifo": lambda p, site: os.mkfifo(p),
     "folder": lambda p, site: p.mkdir(),
-    "socket": lambda p, site: socket.socket(socket.AF_UNIX).bind(str(p)),
+    "socket": lambda p, site: plant_socket(p),
 }
 
 

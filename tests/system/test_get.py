@@ -1,6 +1,7 @@
 """netpan get: files and trees, from a real server and from one that stops
 where a test wants it to."""
 
+import fcntl
 import os
 import pty
 import re
@@ -297,6 +298,20 @@ def test_a_part_that_already_has_its_last_mode(somebody):
     assert stat.S_IMODE((somebody.home / "big").stat().st_mode) == 0o444
 
 
+def test_a_part_that_is_about_to_get_its_name(somebody):
+    """Whoever holds it has given it its last mode, which must stay."""
+    part = somebody.home / part_name("f", 1)
+    part.write_bytes(b"F")
+    part.chmod(0o444)
+    os.chown(part, 12345, 12345)
+    with TrainServer(("f", b"F")) as server, open(part) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = somebody.get("-q", server.url("f"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert stat.S_IMODE(part.stat().st_mode) == 0o444
+    assert (somebody.home / "f").read_bytes() == b"F"
+
+
 def test_a_folder_that_is_another_users(somebody):
     (somebody.home / "theirs").mkdir()
     with TrainServer("d/", ("d/f", b"F"), ("e", b"E")) as server:
@@ -424,6 +439,49 @@ def test_a_part_of_an_older_version_is_not_used(tmp_path, words):
                cwd=tmp_path, check=0)
     copy = tmp_path / ("d/big" if "-r" in words else "big")
     assert copy.read_bytes() == new
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_a_part_of_a_file_that_is_there(tmp_path, words):
+    """It is of no use, of whatever version it is."""
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        begin(server, tmp_path, words, signal.SIGKILL)
+        copy = tmp_path / ("d/big" if "-r" in words else "big")
+        copy.write_bytes(BIG)
+        os.utime(copy, ns=(MTIME, MTIME))
+        (copy.parent / part_name("big", 1)).write_bytes(b"X")
+        others = [part_name("other", 1), part_name("big", 1).upper()]
+        for other in others:
+            (copy.parent / other).write_bytes(b"X")
+        done = netpan(*words, server.url("d" if "-r" in words else "d/big"),
+                      cwd=tmp_path, check=0)
+    assert " there" in done.stdout
+    assert sorted(os.listdir(copy.parent)) == sorted(["big", *others])
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_a_part_that_is_held_is_left(tmp_path, words):
+    """Another netpan still fetches the older version."""
+    new = random_bytes(3_000_000, seed=2)
+    with Stopping("d/", ("d/big", BIG), at=2_000_000) as server:
+        url = server.url("d" if "-r" in words else "d/big")
+        with netpan_running(*words, url, cwd=tmp_path) as first:
+            assert server.is_stopped.wait(30)
+            wait_for(lambda: [p for p in parts(tmp_path)
+                              if p.stat().st_size == server.at], "half of it")
+            held = parts(tmp_path)
+            server.stops = False
+            server.find("d/big").data = new
+            server.find("d/big").mtime_ns += 1
+            netpan(*words, url, cwd=tmp_path, check=0)
+            assert parts(tmp_path) == held
+            first.kill()
+            first.communicate(timeout=30)
+        netpan(*words, url, cwd=tmp_path, check=0)
+    assert parts(tmp_path) == []
+    copy = tmp_path / ("d/big" if "-r" in words else "big")
+    assert copy.read_bytes() == new
 
 
 @pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
@@ -528,7 +586,6 @@ def test_a_broken_connection_goes_on_where_it_was(tmp_path):
 
 def on_a_terminal(words, cwd, columns=100):
     """Runs netpan with stderr on a terminal: (exit status, what it showed)."""
-    import fcntl
     import struct
     import termios
     master, slave = pty.openpty()

@@ -323,8 +323,9 @@ def read_exactly(sock, size):
 
 def part_name(name, size, mtime_ns=MTIME):
     """As the client makes it, so that tests can lie in wait there."""
-    key = struct.pack("<Qq", size, mtime_ns) + name.encode()
-    return f".netpan-{hashlib.sha256(key).hexdigest()[:16]}.part"
+    file = hashlib.sha256(name.encode()).hexdigest()[:16]
+    version = hashlib.sha256(struct.pack("<Qq", size, mtime_ns)).hexdigest()
+    return f".netpan-{file}-{version[:16]}.part"
 
 
 class RawServer(TrainServer):

@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "client/part.h"
+#include "client/parts.h"
 #include "client/target.h"
 
 #define MTIME 1234567890123456789
@@ -192,15 +193,35 @@ test_names(void **state)
 		const char *in;
 		bool want;
 	} rows[] = {
-		{ __LINE__, ".netpan-0123456789abcdef.part", true },
-		{ __LINE__, ".netpan-0123456789ABCDEF.part", true },
-		{ __LINE__, ".NETPAN-0123456789abcdef.PART", true },
-		{ __LINE__, ".netpan-0123456789abcde.part", false },
-		{ __LINE__, ".netpan-0123456789abcdeff.part", false },
-		{ __LINE__, ".netpan-0123456789abcdeg.part", false },
-		{ __LINE__, ".netpan-0123456789abcdef.parts", false },
-		{ __LINE__, ".netpan-0123456789abcdef-part", false },
-		{ __LINE__, "xnetpan-0123456789abcdef.part", false },
+#define FILE_KEY "0123456789abcdef"
+#define VERSION_KEY "fedcba9876543210"
+		{ __LINE__, ".netpan-" FILE_KEY "-" VERSION_KEY ".part", true },
+		{ __LINE__, ".netpan-0123456789ABCDEF-" VERSION_KEY ".part",
+		    true },
+		{ __LINE__, ".NETPAN-" FILE_KEY "-FEDCBA9876543210.PART",
+		    true },
+		{ __LINE__, ".netpan-" FILE_KEY ".part", false },
+		{ __LINE__, ".netpan-" FILE_KEY "-.part", false },
+		{ __LINE__, ".netpan-0123456789abcde-" VERSION_KEY ".part",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "-" VERSION_KEY "0.part",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "0-" VERSION_KEY ".part",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "-0" VERSION_KEY "part",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "+" VERSION_KEY ".part",
+		    false },
+		{ __LINE__, ".netpan-0123456789abcdeg-" VERSION_KEY ".part",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "-gedcba9876543210.part",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "-" VERSION_KEY ".parts",
+		    false },
+		{ __LINE__, ".netpan-" FILE_KEY "-" VERSION_KEY "-part",
+		    false },
+		{ __LINE__, "xnetpan-" FILE_KEY "-" VERSION_KEY ".part",
+		    false },
 		{ __LINE__, ".netpan", false },
 		{ __LINE__, "", false },
 	};
@@ -214,12 +235,15 @@ test_names(void **state)
 	assert_true(part_is_name(a));
 	part_name(b, "f", 1, 2);
 	assert_string_equal(a, b);
+	/* another file, another version of this one */
 	part_name(b, "g", 1, 2);
-	assert_string_not_equal(a, b);
+	assert_memory_not_equal(a, b, PART_FILE_LEN);
 	part_name(b, "f", 2, 2);
 	assert_string_not_equal(a, b);
+	assert_memory_equal(a, b, PART_FILE_LEN);
 	part_name(b, "f", 1, 3);
 	assert_string_not_equal(a, b);
+	assert_memory_equal(a, b, PART_FILE_LEN);
 }
 
 static void
@@ -440,6 +464,154 @@ test_no_locks(void **state)
 	has("f", "hello");
 }
 
+/* ---- what earlier runs left ---- */
+
+static char left[PART_NAME_SIZE];
+
+static void
+leave(const char *file, uint64_t size)
+{
+	part_name(left, file, size, MTIME);
+	put(left, "left");
+}
+
+static void
+another_run_finishes_it(void)
+{
+	assert_int_equal(renameat(dir_fd, left, dir_fd, "f"), 0);
+}
+
+static void
+another_run_removes_it(void)
+{
+	assert_int_equal(unlinkat(dir_fd, left, 0), 0);
+}
+
+static void
+test_remove(void **state)
+{
+	struct part *holder;
+
+	(void)state;
+	leave("f", 4);
+	part_remove(dir_fd, left);
+	assert_false(is_there(left));
+	part_remove(dir_fd, left);
+
+	/* what it is now, nobody else's */
+	leave("f", 4);
+	before_flock = another_run_finishes_it;
+	part_remove(dir_fd, left);
+	has("f", "left");
+
+	/* held */
+	holder = open_part("f", 4);
+	part_name(left, "f", 4, MTIME);
+	part_remove(dir_fd, left);
+	assert_true(is_there(left));
+	part_drop(holder);
+
+	/* a second name, no file, no locks */
+	leave("f", 4);
+	assert_int_equal(linkat(dir_fd, left, dir_fd, "second", 0), 0);
+	part_remove(dir_fd, left);
+	assert_true(is_there(left));
+	assert_int_equal(unlinkat(dir_fd, left, 0), 0);
+	assert_int_equal(symlinkat("second", dir_fd, left), 0);
+	part_remove(dir_fd, left);
+	assert_true(is_there(left));
+	assert_int_equal(unlinkat(dir_fd, left, 0), 0);
+	assert_int_equal(mkdirat(dir_fd, left, 0700), 0);
+	part_remove(dir_fd, left);
+	assert_true(is_there(left));
+	assert_int_equal(unlinkat(dir_fd, left, AT_REMOVEDIR), 0);
+	leave("f", 4);
+	fail_flock = ENOLCK;
+	part_remove(dir_fd, left);
+	assert_true(is_there(left));
+}
+
+/* Somebody removes it between our open and our lock. */
+static void
+test_removed_before_the_lock(void **state)
+{
+	struct train_end end = end_of("mine");
+	struct part *p;
+
+	(void)state;
+	part_name(left, "f", 4, MTIME);
+	before_flock = another_run_removes_it;
+	p = open_part("f", 4);
+	assert_int_equal(part_write(p, "mine", 4), 0);
+	assert_int_equal(part_publish(p, &end, 0644, PART_SOON), 0);
+	has("f", "mine");
+}
+
+/* Only those of the file, in that folder, but for one version. */
+static void
+test_parts(void **state)
+{
+	static const struct {
+		int line;
+		const char *folder; /* "": the root */
+		const char *file;
+		uint64_t size;
+		bool is_kept;
+	} rows[] = {
+		{ __LINE__, ".", "f", 1, false },
+		{ __LINE__, ".", "f", 2, true },
+		{ __LINE__, ".", "f", 3, false },
+		{ __LINE__, ".", "g", 1, true },
+		{ __LINE__, "a", "f", 1, true },
+		{ __LINE__, "b", "f", 1, false },
+		{ __LINE__, "b", "f", 2, false },
+		{ __LINE__, "b", "h", 2, true },
+	};
+	char name[PART_NAME_SIZE + 2], keep[PART_NAME_SIZE];
+	struct parts parts;
+	int b_fd;
+
+	(void)state;
+	assert_int_equal(mkdirat(dir_fd, "a", 0700), 0);
+	assert_int_equal(mkdirat(dir_fd, "b", 0700), 0);
+	b_fd = openat(dir_fd, "b", O_PATH | O_DIRECTORY);
+	assert_true(b_fd != -1);
+	for (size_t i = 0; i < nitems(rows); i++) {
+		part_name(left, rows[i].file, rows[i].size, MTIME);
+		snprintf(name, sizeof(name), "%s/%s", rows[i].folder, left);
+		put(name, "left");
+	}
+	for (int i = 0; i < 100; i++) { /* it grows */
+		part_name(left, "other", (uint64_t)i, MTIME);
+		put(left, "left");
+	}
+	put("f", "mine");
+
+	parts_init(&parts);
+	parts_drop(&parts, TREE_ROOT, dir_fd, "f", NULL);
+	parts_note(&parts, TREE_ROOT, dir_fd, ".");
+	parts_note(&parts, 0, dir_fd, "a");
+	parts_note(&parts, 7, dir_fd, "b");
+	parts_note(&parts, 8, dir_fd, "no such folder");
+	part_name(keep, "f", 2, MTIME);
+	parts_drop(&parts, TREE_ROOT, dir_fd, "f", keep);
+	parts_drop(&parts, 7, b_fd, "f", NULL);
+	parts_drop(&parts, 8, b_fd, "h", NULL);
+	parts_free(&parts);
+	for (size_t i = 0; i < nitems(rows); i++) {
+		part_name(left, rows[i].file, rows[i].size, MTIME);
+		snprintf(name, sizeof(name), "%s/%s", rows[i].folder, left);
+		CHECK_INT(rows[i].line, name, "is there", rows[i].is_kept,
+		    is_there(name));
+	}
+	for (int i = 0; i < 100; i++) {
+		part_name(left, "other", (uint64_t)i, MTIME);
+		assert_true(is_there(left));
+	}
+	has("f", "mine");
+	fd_close(&b_fd);
+}
+
 /* A disk that fails: the result says so, the target stays as it was. */
 static void
 test_disk(void **state)
@@ -534,6 +706,10 @@ main(void)
 		    test_finished_meanwhile, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    test_no_locks, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_remove, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    test_removed_before_the_lock, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_chmod, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_disk, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
