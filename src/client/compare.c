@@ -33,6 +33,7 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 		.missing = missing };
 	uint32_t i, n = tree_count(tree);
 	struct path path;
+	unsigned tries;
 	int r = 0;
 
 	memset(missing, 0, sizeof(*missing));
@@ -42,7 +43,10 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 	if (r == 0)
 		parts_note(&c.parts, TREE_ROOT, c.place.fd, ".");
 	for (i = 0; i < n && r == 0; i++) {
-		r = compare_entry(&c, i);
+		tries = 0;
+		do
+			r = compare_entry(&c, i);
+		while (r == -EACCES && place_open_up(&c.place, &tries));
 		if (r != 0 && !compare_is_fatal(r)) {
 			tree_entry(tree, i)->state = ENTRY_FAILED;
 			tree_path(tree, i, &path);
@@ -75,14 +79,23 @@ compare_finish(
 {
 	const struct entry *e;
 	struct place place;
+	unsigned tries;
 	uint32_t i;
+	int r;
 
 	place_init(&place);
 	for (i = tree_count(tree); i-- > 0;) {
 		e = tree_entry(tree, i);
-		if (e->kind == TRAIN_DIR && e->state == ENTRY_DONE &&
-		    (place_go(&place, target, tree, e->parent) != 0 ||
-			target_finish_folder(place.fd, e) != 0))
+		if (e->kind != TRAIN_DIR || e->state != ENTRY_DONE)
+			continue;
+		r = place_go(&place, target, tree, e->parent);
+		if (r == 0) {
+			tries = 0;
+			do
+				r = target_finish_folder(place.fd, e);
+			while (r == -EACCES && place_open_up(&place, &tries));
+		}
+		if (r != 0)
 			atomic_fetch_add(&tally->lax, 1);
 	}
 	place_close(&place);

@@ -268,8 +268,7 @@ ask_part(struct fetcher *f, struct stretch *s)
 
 	if (s->part == NULL && (e->marks & ENTRY_HAS_PART) != 0 &&
 	    place_go(&f->place, f->job->target, f->job->tree, e->parent) == 0 &&
-	    part_open(&s->part, f->place.fd, e->name, e->size, e->mtime_ns) ==
-		0)
+	    part_open(&s->part, &f->place, e->name, e->size, e->mtime_ns) == 0)
 		atomic_fetch_add(&f->job->progress->kept, part_got(s->part));
 	e->marks &= (uint8_t)~ENTRY_HAS_PART;
 	s->offset = s->part != NULL ? part_got(s->part) : 0;
@@ -594,7 +593,7 @@ file_open(struct fetcher *f, struct stretch *s, struct entry *e)
 	r = place_go(&f->place, job->target, job->tree, e->parent);
 	if (r == 0 && s->part == NULL)
 		r = part_open(
-		    &s->part, f->place.fd, e->name, e->size, e->mtime_ns);
+		    &s->part, &f->place, e->name, e->size, e->mtime_ns);
 	if (r == 0 && part_got(s->part) != f->head.offset)
 		r = part_restart(s->part);
 	if (r != 0)

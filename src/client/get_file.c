@@ -26,7 +26,7 @@
 struct getting {
 	const struct client_get *ask;
 	struct conn *conn;
-	int dir_fd;
+	struct place place;
 	char name[LIM_SEG_BYTES + 1]; /* here */
 	struct train_head head;
 	struct part *part;
@@ -83,7 +83,7 @@ client_get_file(const struct client_get *ask)
 		return CLIENT_FAILED;
 	}
 	g->ask = ask;
-	g->dir_fd = -1;
+	place_init(&g->place);
 	say_path(g->shown, ask->path);
 	text_escape(g->label, sizeof(g->label), path_leaf(ask->path),
 	    strlen(path_leaf(ask->path)));
@@ -101,7 +101,7 @@ client_get_file(const struct client_get *ask)
 	verdict = file_verdict(g, r);
 	part_keep(g->part);
 	conn_free(g->conn);
-	fd_close(&g->dir_fd);
+	place_close(&g->place);
 	free(g);
 	return verdict;
 }
@@ -131,11 +131,11 @@ file_place(struct getting *g)
 		if (dir == NULL)
 			return failed(g, "There is no memory for it");
 	}
-	g->dir_fd = open(
+	g->place.fd = open(
 	    dir != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (g->dir_fd == -1)
+	if (g->place.fd == -1)
 		r = failed(g, strerrordesc_np(errno));
-	else if (fstatat(g->dir_fd, g->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	else if (fstatat(g->place.fd, g->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		 S_ISDIR(st.st_mode))
 		r = failed(g, "A folder is in its place here: use -o");
 	free(dir);
@@ -384,7 +384,7 @@ file_begin(struct getting *g)
 		return 0;
 	}
 	if (g->part == NULL)
-		r = part_open(&g->part, g->dir_fd, g->name, g->head.size,
+		r = part_open(&g->part, &g->place, g->name, g->head.size,
 		    g->head.mtime_ns);
 	if (r != 0)
 		return failed(g, strerrordesc_np(-r));
@@ -394,7 +394,7 @@ file_begin(struct getting *g)
 	if (got != g->head.offset)
 		r = part_restart(g->part);
 	if (r == 0 &&
-	    !target_has_room(g->dir_fd, g->head.size - g->head.offset))
+	    !target_has_room(g->place.fd, g->head.size - g->head.offset))
 		r = -ENOSPC;
 	if (r == 0)
 		r = part_feed(g->part, g->ask->session->stop_fd);
@@ -419,7 +419,7 @@ file_is_there(struct getting *g)
 		.mtime_ns = g->head.mtime_ns,
 		.mode = g->head.mode & 0777 };
 
-	return target_compare(g->dir_fd, &e) == TARGET_SAME;
+	return target_compare(g->place.fd, &e) == TARGET_SAME;
 }
 
 /* Those that no run can go on with: of other versions, or of a file that is
@@ -432,9 +432,9 @@ file_drop_parts(struct getting *g)
 
 	part_name(keep, g->name, g->head.size, g->head.mtime_ns);
 	parts_init(&parts);
-	parts_note(&parts, TREE_ROOT, g->dir_fd, ".");
-	parts_drop(
-	    &parts, TREE_ROOT, g->dir_fd, g->name, g->was_there ? NULL : keep);
+	parts_note(&parts, TREE_ROOT, g->place.fd, ".");
+	parts_drop(&parts, TREE_ROOT, g->place.fd, g->name,
+	    g->was_there ? NULL : keep);
 	parts_free(&parts);
 }
 

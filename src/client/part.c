@@ -33,7 +33,7 @@ static_assert(PART_FILE_LEN + 1 + KEY_LEN + sizeof(SUFFIX) == PART_NAME_SIZE,
 
 struct part {
 	struct digest *digest;
-	int dir_fd;
+	struct place place;
 	int fd;
 	uint64_t size;
 	int64_t mtime_ns;
@@ -46,6 +46,9 @@ struct part {
 
 /* the temporary file */
 static int temp_open(struct part *);
+static int temp_create(const struct part *);
+static int temp_rename(const struct part *);
+static void temp_unlink(const struct part *);
 static int temp_join(struct part *);
 static int temp_open_lone(struct part *);
 static int temp_hold(int, const char *, struct stat *);
@@ -85,8 +88,8 @@ part_is_name(const char *name)
 }
 
 int
-part_open(struct part **out, int dir_fd, const char *name, uint64_t size,
-    int64_t mtime_ns)
+part_open(struct part **out, const struct place *place, const char *name,
+    uint64_t size, int64_t mtime_ns)
 {
 	struct part *p;
 	int r = -ENOMEM;
@@ -98,16 +101,21 @@ part_open(struct part **out, int dir_fd, const char *name, uint64_t size,
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
 		return -ENOMEM;
-	p->dir_fd = p->fd = -1;
+	p->fd = -1;
 	p->size = size;
 	p->mtime_ns = mtime_ns;
 	memcpy(p->name, name, strlen(name));
 	part_name(p->temp, name, size, mtime_ns);
+	p->place.folder = place->folder;
+	p->place.fd = fcntl(place->fd, F_DUPFD_CLOEXEC, 3);
+	if (p->place.fd == -1) {
+		r = -errno;
+		goto out;
+	}
 	p->digest = digest_new(DIGEST_SHA256);
 	if (p->digest == NULL)
 		goto out;
-	p->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-	r = p->dir_fd == -1 ? -errno : temp_open(p);
+	r = temp_open(p);
 	if (r == 0) {
 		*out = p;
 		p = NULL;
@@ -219,7 +227,7 @@ part_keep(struct part *p)
 {
 	/* nothing to go on from, or nobody to find it */
 	if (p != NULL && (p->got == 0 || p->is_lone))
-		unlinkat(p->dir_fd, p->temp, 0);
+		temp_unlink(p);
 	part_free(p);
 }
 
@@ -227,7 +235,7 @@ void
 part_drop(struct part *p)
 {
 	if (p != NULL)
-		unlinkat(p->dir_fd, p->temp, 0);
+		temp_unlink(p);
 	part_free(p);
 }
 
@@ -236,8 +244,7 @@ part_drop(struct part *p)
 static int
 temp_open(struct part *p)
 {
-	p->fd = openat(p->dir_fd, p->temp,
-	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	p->fd = temp_create(p);
 	if (p->fd == -1 && errno != EEXIST)
 		return -errno;
 	if (p->fd == -1)
@@ -247,11 +254,49 @@ temp_open(struct part *p)
 	 * nothing, and not ours to write.  Where there are no locks nobody else
 	 * will join it. */
 	if ((flock(p->fd, LOCK_EX | LOCK_NB) == -1 && errno == EWOULDBLOCK) ||
-	    !has_name(p->fd, p->dir_fd, p->temp)) {
+	    !has_name(p->fd, p->place.fd, p->temp)) {
 		fd_close(&p->fd);
 		return temp_open_lone(p);
 	}
 	return 0;
+}
+
+/* -1 and errno when it cannot be. */
+static int
+temp_create(const struct part *p)
+{
+	unsigned tries = 0;
+	int fd;
+
+	do
+		fd = openat(p->place.fd, p->temp,
+		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (fd == -1 && errno == EACCES && place_open_up(&p->place, &tries));
+	return fd;
+}
+
+/* -1 and errno when it cannot be. */
+static int
+temp_rename(const struct part *p)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = renameat(p->place.fd, p->temp, p->place.fd, p->name);
+	while (r == -1 && errno == EACCES && place_open_up(&p->place, &tries));
+	return r;
+}
+
+static void
+temp_unlink(const struct part *p)
+{
+	unsigned tries = 0;
+	int r;
+
+	do
+		r = unlinkat(p->place.fd, p->temp, 0);
+	while (r == -1 && errno == EACCES && place_open_up(&p->place, &tries));
 }
 
 /* Takes over what an earlier run left. */
@@ -260,7 +305,7 @@ temp_join(struct part *p)
 {
 	struct stat st;
 
-	p->fd = temp_hold(p->dir_fd, p->temp, &st);
+	p->fd = temp_hold(p->place.fd, p->temp, &st);
 	if (p->fd == -1)
 		return temp_open_lone(p);
 	p->got = (uint64_t)st.st_size;
@@ -284,13 +329,12 @@ temp_open_lone(struct part *p)
 			return -EIO;
 		text_hex(version, key, KEY_BYTES);
 		memcpy(version + KEY_LEN, SUFFIX, sizeof(SUFFIX));
-		p->fd = openat(p->dir_fd, p->temp,
-		    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		p->fd = temp_create(p);
 		if (p->fd == -1)
 			return -errno;
 		/* without a lock, until now, another run may remove it */
 		(void)flock(p->fd, LOCK_EX | LOCK_NB);
-	} while (!has_name(p->fd, p->dir_fd, p->temp));
+	} while (!has_name(p->fd, p->place.fd, p->temp));
 	return 0;
 }
 
@@ -398,7 +442,7 @@ move_in(const struct part *p, uint32_t mode, enum part_how how)
 	      futimens(p->fd, times) == -1;
 	if (how == PART_DURABLE && fsync(p->fd) == -1)
 		return -errno;
-	if (renameat(p->dir_fd, p->temp, p->dir_fd, p->name) == -1) {
+	if (temp_rename(p) == -1) {
 		int err = errno;
 
 		(void)fchmod(p->fd, 0600);
@@ -406,7 +450,7 @@ move_in(const struct part *p, uint32_t mode, enum part_how how)
 	}
 	if ((mode & 0400) == 0 && fchmod(p->fd, mode & 0777) == -1)
 		lax = 1;
-	if (how == PART_DURABLE && fsync(p->dir_fd) == -1)
+	if (how == PART_DURABLE && fsync(p->place.fd) == -1)
 		return -errno;
 	return lax;
 }
@@ -417,7 +461,7 @@ part_free(struct part *p)
 	if (p == NULL)
 		return;
 	fd_close(&p->fd);
-	fd_close(&p->dir_fd);
+	place_close(&p->place);
 	digest_free(p->digest);
 	free(p);
 }

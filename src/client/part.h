@@ -30,13 +30,14 @@ void part_name(char out[PART_NAME_SIZE], const char *name, uint64_t size,
 bool part_is_name(const char *name);
 
 /*
- * Opens or makes the temporary file for `name` in dir_fd (borrowed for this
+ * Opens or makes the temporary file for `name` in the place (borrowed for this
  * call) and holds it against other processes.  What lies in its place and is
  * not ours is left alone, and another temporary name taken.
  * 0, -EFBIG (no file can be so big), -errno.
  */
-int part_open(struct part **, int dir_fd, const char *name, uint64_t size,
-    int64_t mtime_ns);
+struct place;
+int part_open(struct part **, const struct place *, const char *name,
+    uint64_t size, int64_t mtime_ns);
 
 /* Bytes that are there. */
 uint64_t part_got(const struct part *);

@@ -13,11 +13,16 @@
 #include "client/target.h"
 
 #define OPEN_FOLDER (O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define SELF_SIZE 32
+#define OPEN_UP_TRIES 64 /* each other run ends once */
 
 struct target {
 	int root_fd;
 };
 
+static int open_below(int, const char *, bool);
+static bool open_up(int, unsigned *);
+static const char *self_path(char[SELF_SIZE], int);
 static bool is_same_time(const struct timespec *, int64_t);
 
 int
@@ -30,7 +35,7 @@ target_open(struct target **out, const char *name, bool make)
 		return -ENOMEM;
 	t->root_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->root_fd == -1 && errno == ENOENT && make &&
-	    mkdir(name, 0777) == 0)
+	    (mkdir(name, 0777) == 0 || errno == EEXIST)) /* another run's */
 		t->root_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->root_fd == -1) {
 		int err = errno;
@@ -78,9 +83,9 @@ place_go(struct place *place, const struct target *t, const struct tree *tree,
 	for (i = folder; i != TREE_ROOT; i = tree_entry(tree, i)->parent)
 		way[n++] = i;
 	fd = openat(t->root_fd, ".", O_PATH | OPEN_FOLDER);
-	while (fd != -1 && n > 0) {
-		next = openat(
-		    fd, tree_entry(tree, way[--n])->name, O_PATH | OPEN_FOLDER);
+	for (i = TREE_ROOT; fd != -1 && n > 0; i = way[n]) {
+		next = open_below(
+		    fd, tree_entry(tree, way[--n])->name, i != TREE_ROOT);
 		fd_close(&fd);
 		fd = next;
 	}
@@ -89,6 +94,13 @@ place_go(struct place *place, const struct target *t, const struct tree *tree,
 	place->fd = fd;
 	place->folder = folder;
 	return 0;
+}
+
+bool
+place_open_up(const struct place *place, unsigned *tries)
+{
+	return place->fd != -1 && place->folder != TREE_ROOT &&
+	       open_up(place->fd, tries);
 }
 
 int
@@ -170,20 +182,19 @@ int
 target_chmod(
     int parent_fd, const char *name, const struct stat *seen, unsigned mode)
 {
-	char self[32];
+	char self[SELF_SIZE];
 	struct stat st;
 	int fd, r = 0;
 
 	fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return -errno;
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
 	if (fstat(fd, &st) == -1)
 		r = -errno;
 	else if (st.st_dev != seen->st_dev || st.st_ino != seen->st_ino ||
 		 S_ISLNK(st.st_mode))
 		r = -ESTALE;
-	else if (chmod(self, mode) == -1)
+	else if (chmod(self_path(self, fd), mode) == -1)
 		r = -errno;
 	fd_close(&fd);
 	return r;
@@ -203,6 +214,46 @@ int
 target_sync(const struct target *t)
 {
 	return syncfs(t->root_fd) == -1 ? -errno : 0;
+}
+
+static int
+open_below(int fd, const char *name, bool may_open_up)
+{
+	unsigned tries = 0;
+	int below;
+
+	do
+		below = openat(fd, name, O_PATH | OPEN_FOLDER);
+	while (below == -1 && errno == EACCES && may_open_up &&
+	       open_up(fd, &tries));
+	return below;
+}
+
+/* One that lets us work in it may have been opened up by a third run, after
+ * it kept us out. */
+static bool
+open_up(int dir_fd, unsigned *tries)
+{
+	char self[SELF_SIZE];
+	int saved = errno;
+	struct stat st;
+	bool is_open = false;
+
+	if (++*tries < OPEN_UP_TRIES && fstat(dir_fd, &st) == 0 &&
+	    st.st_uid == geteuid())
+		is_open = (st.st_mode & 0700) == 0700 ||
+			  chmod(self_path(self, dir_fd),
+			      (st.st_mode & 07777) | 0700) == 0;
+	errno = saved;
+	return is_open;
+}
+
+/* The open file by a name, for calls that want no O_PATH descriptor. */
+static const char *
+self_path(char out[SELF_SIZE], int fd)
+{
+	snprintf(out, SELF_SIZE, "/proc/self/fd/%d", fd);
+	return out;
 }
 
 /* A file system that keeps whole seconds only has the same time when its

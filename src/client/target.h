@@ -21,7 +21,7 @@ void target_close(struct target *); /* NULL is fine */
 /* The folder a thread works in: opened once for entries beside each other. */
 struct place {
 	int fd; /* -1: none */
-	uint32_t folder;
+	uint32_t folder; /* TREE_ROOT: the user's own, else one of the tree */
 };
 
 void place_init(struct place *);
@@ -34,6 +34,14 @@ void place_close(struct place *);
  */
 int place_go(struct place *, const struct target *, const struct tree *,
     uint32_t folder);
+
+/*
+ * After EACCES: another run may have ended meanwhile, and have given the folder
+ * a mode that does not let us work in it.  True: it does now, so try again; the
+ * end of this run sets the mode.  False: that was not it, or it was tried often
+ * enough; *tries begins with 0.  Keeps errno.
+ */
+bool place_open_up(const struct place *, unsigned *tries);
 
 /* Makes a folder, or is content with one that is there and lets us work in it.
  * 1 made, 0 was there, -ENOTDIR (something else is in the way), -errno. */

@@ -242,11 +242,17 @@ class Somebody:
         os.chown(self.home, 12345, 12345)
         self.netpan = shutil.copy(NETPAN, place / "netpan")
 
-    def get(self, *words):
-        return subprocess.run(
+    def start(self, *words):
+        return subprocess.Popen(
             [self.netpan, "get", *words], cwd=self.home, user=12345,
             group=12345, extra_groups=[], stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=60)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def get(self, *words):
+        with self.start(*words) as process:
+            said = process.communicate(timeout=60)
+        return subprocess.CompletedProcess(process.args, process.returncode,
+                                           *said)
 
 
 @pytest.fixture
@@ -521,6 +527,72 @@ def test_two_at_once_do_not_mix(tmp_path):
             first.send_signal(signal.SIGINT)
             first.communicate(timeout=30)
     assert (tmp_path / "big").read_bytes() == BIG
+
+
+def at_once(start, n=4):
+    """n runs that overlap: each must end well, and say nothing."""
+    runs = [start() for _ in range(n)]
+    said = [run.communicate(timeout=60)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0] * n, said
+    assert said == [""] * n
+
+
+def test_many_at_once_into_one_folder(tmp_path):
+    served = make_tree(tmp_path / "served", big=1 << 20)
+    with Netpand(served) as server:
+        for i in range(3 if is_sanitized() else 10):
+            at_once(lambda: subprocess.Popen(
+                [NETPAN, "get", "-qr", "-o", f"copy {i}", server.url()],
+                cwd=tmp_path, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+            assert tree_state(tmp_path / f"copy {i}") == tree_state(served)
+
+
+def test_many_at_once_into_folders_nobody_may_write_in(somebody, tmp_path):
+    served = make_tree(tmp_path / "served", big=0)
+    for folder in [p for p in served.rglob("*") if p.is_dir()]:
+        folder.chmod(0o555)
+    with Netpand(served) as server:
+        for i in range(3 if is_sanitized() else 10):
+            at_once(lambda: somebody.start("-qr", "-o", f"copy {i}",
+                                           server.url()))
+            assert tree_state(somebody.home / f"copy {i}") == tree_state(served)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o400])
+def test_another_run_ends_first(somebody, mode):
+    """And gives the folders modes that keep this one out."""
+    with Stopping(Entry("d", mode=mode), ("d/a", b"A"), ("d/big", BIG),
+                  Entry("d/e", mode=mode), ("d/e/f", b"F"), ("d/g", b"G"),
+                  at=2_000_000) as server:
+        words = ("-qr", "-j", "1", "-o", "copy", server.url())
+        first = somebody.start(*words)
+        assert server.is_stopped.wait(30)
+        server.stops = False
+        at_once(lambda: somebody.start(*words), 1)
+        server.is_ending.set()
+        said = first.communicate(timeout=60)
+    assert (first.returncode, said) == (0, ("", ""))
+    copy = somebody.home / "copy"
+    assert (copy / "d" / "big").read_bytes() == BIG
+    assert sorted(p.name for p in copy.rglob("*")) == [
+        "a", "big", "d", "e", "f", "g"]
+    for folder in copy / "d", copy / "d" / "e":
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
+        assert folder.stat().st_mtime_ns == MTIME
+
+
+def test_a_target_that_may_not_be_written_in(somebody):
+    """The mode of the user's own folder is no business of ours."""
+    target = somebody.home / "target"
+    target.mkdir(mode=0o555)
+    os.chown(target, 12345, 12345)
+    with TrainServer("d/", ("f", b"F")) as server:
+        done = somebody.get("-r", "-o", "target", server.url())
+        assert done.returncode == 1
+        assert somebody.get("-o", "target/f", server.url("f")).returncode == 1
+    assert os.listdir(target) == []
+    assert stat.S_IMODE(target.stat().st_mode) == 0o555
 
 
 def test_ended_while_it_waits_for_the_server(tmp_path):

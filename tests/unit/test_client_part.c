@@ -78,6 +78,7 @@ __wrap_fchmod(int fd, mode_t mode)
 /* ---- a folder of its own for each test ---- */
 
 static int dir_fd = -1;
+static struct place place; /* the same */
 static char dir_name[64];
 
 static int
@@ -88,6 +89,7 @@ set_up(void **state)
 	if (mkdtemp(dir_name) == NULL)
 		return -1;
 	dir_fd = open(dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place = (struct place){ .fd = dir_fd, .folder = TREE_ROOT };
 	return dir_fd == -1 ? -1 : 0;
 }
 
@@ -153,7 +155,7 @@ open_part(const char *name, uint64_t size)
 {
 	struct part *p = NULL;
 
-	assert_int_equal(part_open(&p, dir_fd, name, size, MTIME), 0);
+	assert_int_equal(part_open(&p, &place, name, size, MTIME), 0);
 	return p;
 }
 
@@ -324,7 +326,7 @@ test_too_much(void **state)
 	part_drop(p);
 	p = NULL;
 	assert_int_equal(
-	    part_open(&p, dir_fd, "f", (uint64_t)INT64_MAX + 1, MTIME), -EFBIG);
+	    part_open(&p, &place, "f", (uint64_t)INT64_MAX + 1, MTIME), -EFBIG);
 	assert_null(p);
 }
 
