@@ -19,7 +19,9 @@ enum client_exit {
 struct client_get {
 	struct session *session;
 	const struct path *path;
-	const char *out; /* where to, a path of the user's */
+	const char
+	    *out; /* where to, a path of the user's; NULL, for a file: the
+			    current folder */
 	unsigned jobs; /* connections for a tree */
 	bool quiet; /* no progress, no summary */
 };

@@ -128,7 +128,7 @@ name_from_url(
 		    "-o must name the folder that receives all there is");
 	if (words->ask.out != NULL && words->ask.out[0] == '\0')
 		return options_wrong(command, "-o takes a name");
-	if (words->ask.out == NULL)
+	if (words->ask.out == NULL && words->is_tree)
 		words->ask.out = path_leaf(&url->path);
 	return CLIENT_DONE;
 }

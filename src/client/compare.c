@@ -32,6 +32,7 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 		.tally = tally,
 		.missing = missing };
 	uint32_t i, n = tree_count(tree);
+	char why[TARGET_REFUSAL_SIZE];
 	struct path path;
 	unsigned tries;
 	int r = 0;
@@ -47,16 +48,10 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 		do
 			r = compare_entry(&c, i);
 		while (r == -EACCES && place_open_up(&c.place, &tries));
-		if (r != 0 && !compare_is_fatal(r)) {
+		if (r != 0 && !compare_is_fatal(target, r)) {
 			tree_entry(tree, i)->state = ENTRY_FAILED;
 			tree_path(tree, i, &path);
-			tally_fail(tally, &path,
-			    r == -EBADF
-				? "netpan keeps such names for its own parts"
-			    : r == -ENOTDIR || r == -ELOOP
-				? "what is in its place here is no folder"
-			    : r == -EISDIR ? "a folder is in its place here"
-					   : strerrordesc_np(-r));
+			tally_fail(tally, &path, target_refusal(why, r));
 			r = 0;
 		}
 		if (i % STOP_EVERY == 0 && stop_is_asked(stop_fd))
@@ -67,10 +62,11 @@ compare_tree(struct tree *tree, const struct target *target, int stop_fd,
 	return r;
 }
 
-int
-compare_is_fatal(int err)
+bool
+compare_is_fatal(const struct target *target, int err)
 {
-	return err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EIO;
+	return err == -ENOSPC || err == -EDQUOT || err == -EROFS ||
+	       err == -EIO || (err == -ENOENT && target_is_gone(target));
 }
 
 void
@@ -95,7 +91,7 @@ compare_finish(
 				r = target_finish_folder(place.fd, e);
 			while (r == -EACCES && place_open_up(&place, &tries));
 		}
-		if (r != 0)
+		if (r != 0 && r != -ENOENT) /* removed meanwhile */
 			atomic_fetch_add(&tally->lax, 1);
 	}
 	place_close(&place);
@@ -152,8 +148,6 @@ compare_file(struct compare *c, struct entry *e)
 		has = target_compare(c->place.fd, e);
 	if (has < 0)
 		return has;
-	if (has == TARGET_FOLDER)
-		return -EISDIR;
 	e->state = has == TARGET_SAME ? ENTRY_THERE : ENTRY_MISSING;
 	drop_parts(c, e);
 	if (has == TARGET_SAME) {

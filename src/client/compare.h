@@ -2,6 +2,7 @@
 #ifndef CLIENT_COMPARE_H
 #define CLIENT_COMPARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client/tally.h"
@@ -23,8 +24,8 @@ struct compare_missing {
 int compare_tree(struct tree *, const struct target *, int stop_fd,
     struct tally *, struct compare_missing *);
 
-/* Is this an error of the disk, not of the entry that met it? */
-int compare_is_fatal(int err);
+/* Is this an error of the whole target, not of the entry that met it? */
+bool compare_is_fatal(const struct target *, int err);
 
 /* Sets mode and time of the folders, deepest first. */
 void compare_finish(const struct tree *, const struct target *, struct tally *);

@@ -192,9 +192,10 @@ give_up_entry(struct fetcher *f)
 			pass(f, s, f->why);
 		return true;
 	}
-	say("get %s: %s, again and again: run the same command again to go on",
-	    say_path(path, f->job->root), conn_reason(f->conn));
-	job_end(f->job, CLIENT_NO_CONNECTION);
+	if (job_end(f->job, CLIENT_NO_CONNECTION))
+		say("get %s: %s, again and again: run the same command again "
+		    "to go on",
+		    say_path(path, f->job->root), conn_reason(f->conn));
 	job_retire(f->job);
 	return false;
 }
@@ -495,8 +496,8 @@ on_error(struct fetcher *f, const struct arrival *a)
 		return -EBUSY;
 	refusal_text(f->why, &e);
 	if (e.scope != TRAIN_ENTRY) {
-		say("get %s: %s", say_path(path, f->job->root), f->why);
-		job_end(f->job, CLIENT_FAILED);
+		if (job_end(f->job, CLIENT_FAILED))
+			say("get %s: %s", say_path(path, f->job->root), f->why);
 		return STEP_OVER;
 	}
 	if (rx == RX_NONE)
@@ -607,19 +608,20 @@ file_open(struct fetcher *f, struct stretch *s, struct entry *e)
 static int
 file_local(struct fetcher *f, struct stretch *s, int err)
 {
-	char path[SAY_PATH_SIZE];
+	char root[SAY_PATH_SIZE], path[SAY_PATH_SIZE];
+	char why[TARGET_REFUSAL_SIZE];
+	struct job *job = f->job;
 
-	if (!compare_is_fatal(err)) {
-		file_fail(f, s,
-		    err == -EFBIG    ? "There is no space for it here"
-		    : err == -EISDIR ? "A folder is in its place here"
-				     : strerrordesc_np(-err));
+	target_refusal(why, err);
+	if (!compare_is_fatal(job->target, err)) {
+		file_fail(f, s, why);
 		return 0;
 	}
-	tree_path(f->job->tree, s->next, &f->path);
-	say("get: Cannot write %s: %s", say_path(path, &f->path),
-	    strerrordesc_np(-err));
-	job_end(f->job, CLIENT_FAILED);
+	tree_path(job->tree, s->next, &f->path);
+	if (job_end(job, CLIENT_FAILED))
+		say("get %s%s: %s",
+		    job->root->n > 0 ? say_path(root, job->root) : "",
+		    say_path(path, &f->path), why);
 	return STEP_OVER;
 }
 
@@ -703,8 +705,8 @@ proto(struct fetcher *f, const char *reason)
 {
 	char path[SAY_PATH_SIZE];
 
-	say("get %s: The server breaks the protocol: %s",
-	    say_path(path, f->job->root), reason);
-	job_end(f->job, CLIENT_FAILED);
+	if (job_end(f->job, CLIENT_FAILED))
+		say("get %s: The server breaks the protocol: %s",
+		    say_path(path, f->job->root), reason);
 	return STEP_OVER;
 }

@@ -48,6 +48,9 @@ struct getting {
 
 /* the whole */
 static int file_place(struct getting *);
+static int file_look(struct getting *, const char *, const char *);
+static bool names_folder(const char *);
+static const char *last_name(const char *);
 static int file_fetch(struct getting *);
 static enum client_exit file_verdict(struct getting *, int);
 static void file_summary(struct getting *);
@@ -68,6 +71,8 @@ static void file_drop_parts(struct getting *);
 static int file_wrong(struct getting *, const char *);
 static void file_await_end(struct getting *);
 static int failed(struct getting *, const char *);
+static int disk_failed(struct getting *, int);
+static int folder_failed(struct getting *, const char *);
 static int proto(struct getting *, const char *);
 
 enum client_exit
@@ -108,38 +113,68 @@ client_get_file(const struct client_get *ask)
 
 /* ---- the whole ---- */
 
-/* The user's own path is followed as any path is, up to its last name. */
+/* Where it comes to: in the current folder, or in a folder that the user names,
+ * it is called as it is there; else as the user says. */
 static int
 file_place(struct getting *g)
 {
-	const char *slash = strrchr(g->ask->out, '/');
-	const char *leaf = slash != NULL ? slash + 1 : g->ask->out;
-	char *dir = NULL;
-	struct stat st;
-	int r = 0;
+	const char *out = g->ask->out, *name = path_leaf(g->ask->path);
+	char *folder = NULL;
+	int r;
 
-	if (strlen(leaf) > LIM_SEG_BYTES)
+	if (out == NULL)
+		return file_look(g, ".", name);
+	if (names_folder(out))
+		return file_look(g, out, name);
+	name = last_name(out);
+	if (name > out)
+		folder = strndup(out, (size_t)(name - out));
+	if (name > out && folder == NULL)
+		return disk_failed(g, -ENOMEM);
+	r = file_look(g, folder != NULL ? folder : ".", name);
+	free(folder);
+	return r;
+}
+
+/* The user's own path is followed as any path is, up to the file's name. */
+static int
+file_look(struct getting *g, const char *folder, const char *name)
+{
+	int r;
+
+	if (strlen(name) > LIM_SEG_BYTES)
 		return failed(g, "The name for it here is too long");
-	if (*leaf == '\0' || strcmp(leaf, ".") == 0 || strcmp(leaf, "..") == 0)
-		return failed(g, "The name for it here is that of a folder");
-	if (part_is_name(leaf))
+	if (part_is_name(name))
 		return failed(
 		    g, "netpan keeps such names for its own parts: use -o");
-	memcpy(g->name, leaf, strlen(leaf) + 1);
-	if (slash != NULL) {
-		dir = strndup(g->ask->out, (size_t)(slash - g->ask->out) + 1);
-		if (dir == NULL)
-			return failed(g, "There is no memory for it");
-	}
-	g->place.fd = open(
-	    dir != NULL ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	memcpy(g->name, name, strlen(name) + 1);
+	g->place.fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (g->place.fd == -1)
-		r = failed(g, strerrordesc_np(errno));
-	else if (fstatat(g->place.fd, g->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		 S_ISDIR(st.st_mode))
-		r = failed(g, "A folder is in its place here: use -o");
-	free(dir);
-	return r;
+		return folder_failed(g, folder);
+	r = target_is_free(g->place.fd, g->name);
+	if (r == -EISDIR && g->ask->out == NULL)
+		return failed(g, "A folder is in its place here: use -o");
+	return r == 0 ? 0 : disk_failed(g, r);
+}
+
+/* What can be no file's name, and what a folder has. */
+static bool
+names_folder(const char *path)
+{
+	const char *name = last_name(path);
+	struct stat st;
+
+	return *name == '\0' || strcmp(name, ".") == 0 ||
+	       strcmp(name, "..") == 0 ||
+	       (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+static const char *
+last_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
 }
 
 static int
@@ -306,7 +341,7 @@ on_data(struct getting *g, const struct arrival *a)
 	if (r == -EMSGSIZE)
 		return file_wrong(g, "More came than was announced");
 	if (r != 0)
-		return failed(g, strerrordesc_np(-r));
+		return disk_failed(g, r);
 	if (part_got(g->part) > g->most) {
 		g->most = part_got(g->part);
 		g->tries = 0;
@@ -342,8 +377,7 @@ on_end(struct getting *g, const struct arrival *a)
 		    g, "Its digest is not the one that was announced");
 	}
 	if (r < 0)
-		return failed(g, r == -EISDIR ? "A folder is in its place here"
-					      : strerrordesc_np(-r));
+		return disk_failed(g, r);
 	g->is_lax = r > 0;
 	g->is_done = true;
 	return 0;
@@ -387,7 +421,7 @@ file_begin(struct getting *g)
 		r = part_open(&g->part, &g->place, g->name, g->head.size,
 		    g->head.mtime_ns);
 	if (r != 0)
-		return failed(g, strerrordesc_np(-r));
+		return disk_failed(g, r);
 	got = part_got(g->part);
 	if (got > 0 && g->asked == 0)
 		return STEP_ASK; /* an earlier run left it: begin behind it */
@@ -401,7 +435,7 @@ file_begin(struct getting *g)
 	if (r == -EBADMSG)
 		return file_wrong(g, "What an earlier run left changes");
 	if (r != 0)
-		return r == -EINTR ? r : failed(g, strerrordesc_np(-r));
+		return r == -EINTR ? r : disk_failed(g, r);
 	g->is_receiving = true;
 	/* below 0 when what came was dropped */
 	atomic_store(&g->progress.kept,
@@ -461,6 +495,26 @@ failed(struct getting *g, const char *why)
 {
 	if (why != g->why)
 		snprintf(g->why, sizeof(g->why), "%s", why);
+	return STEP_FAILED;
+}
+
+static int
+disk_failed(struct getting *g, int err)
+{
+	char why[TARGET_REFUSAL_SIZE];
+
+	return failed(g, target_refusal(why, err));
+}
+
+/* By errno. */
+static int
+folder_failed(struct getting *g, const char *folder)
+{
+	const char *text = strerrordesc_np(errno);
+	char shown[REFUSAL_SIZE / 2];
+
+	text_escape(shown, sizeof(shown), folder, strlen(folder));
+	snprintf(g->why, sizeof(g->why), "Cannot write in %s: %s", shown, text);
 	return STEP_FAILED;
 }
 

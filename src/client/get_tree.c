@@ -32,6 +32,7 @@ static enum client_exit get_settle(struct get *);
 static void get_summary(struct get *, uint64_t);
 static enum client_exit disk_failed(const struct get *, int);
 static void count_left(struct get *);
+static uint64_t count_unfetched(const struct get *);
 
 enum client_exit
 client_get_tree(const struct client_get *ask)
@@ -166,13 +167,29 @@ count_left(struct get *get)
 	struct path path;
 
 	for (i = 0; i < n; i++) {
-		const struct entry *e = tree_entry(get->tree, i);
+		struct entry *e = tree_entry(get->tree, i);
 
 		if (e->state != ENTRY_MISSING && e->state != ENTRY_AGAIN)
 			continue;
+		e->state = ENTRY_FAILED;
 		tree_path(get->tree, i, &path);
 		tally_fail(&get->tally, &path, "There was no memory for it");
 	}
+}
+
+/* Those that a run which ended too early did not come to. */
+static uint64_t
+count_unfetched(const struct get *get)
+{
+	uint32_t i, n = tree_count(get->tree);
+	uint64_t left = 0;
+
+	for (i = 0; i < n; i++) {
+		const struct entry *e = tree_entry(get->tree, i);
+
+		left += e->state == ENTRY_MISSING || e->state == ENTRY_AGAIN;
+	}
+	return left;
 }
 
 static void
@@ -181,6 +198,7 @@ get_summary(struct get *get, uint64_t took_ms)
 	const struct tally *t = &get->tally;
 	const struct listing_skipped *skipped = &get->skipped;
 	char bytes[16], rate[16], took[32];
+	uint64_t left = count_unfetched(get);
 
 	if (t->lax > 0)
 		say("get: the mode or time of %" PRIu64
@@ -194,11 +212,14 @@ get_summary(struct get *get, uint64_t took_ms)
 	printf("%" PRIu64 " files and %" PRIu64
 	       " folders, %s in %s, %s/s; %" PRIu64
 	       " files were there; not served: %s%" PRIu64 " links, %" PRIu64
-	       " special, %" PRIu64 " unreadable; %" PRIu64 " failed\n",
+	       " special, %" PRIu64 " unreadable; %" PRIu64 " failed",
 	    t->files, t->folders, bytes,
 	    progress_duration(took, sizeof(took), took_ms), rate, t->there,
 	    skipped->is_partial ? "at least " : "", skipped->links,
 	    skipped->special, skipped->unreadable, t->failed);
+	if (left > 0)
+		printf(", %" PRIu64 " not fetched", left);
+	putchar('\n');
 }
 
 static enum client_exit

@@ -134,13 +134,15 @@ job_add(struct job *job, uint32_t entry)
 	return 0;
 }
 
-void
+bool
 job_end(struct job *job, enum client_exit verdict)
 {
 	const uint64_t one = 1;
+	bool is_first;
 
 	pthread_mutex_lock(&job->lock);
-	if (!job->is_over) {
+	is_first = !job->is_over;
+	if (is_first) {
 		job->is_over = true;
 		job->verdict = verdict;
 		/* wakes those that wait for the server */
@@ -148,6 +150,7 @@ job_end(struct job *job, enum client_exit verdict)
 		pthread_cond_broadcast(&job->change);
 	}
 	pthread_mutex_unlock(&job->lock);
+	return is_first;
 }
 
 void

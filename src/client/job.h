@@ -72,8 +72,9 @@ void job_give_back(struct job *, struct stretch *);
 /* One more stretch of one entry.  0 or -ENOMEM. */
 int job_add(struct job *, uint32_t entry);
 
-/* Ends it for all threads; the first verdict counts. */
-void job_end(struct job *, enum client_exit);
+/* Ends it for all threads.  True: this is the verdict that counts, and whose
+ * reason is told; false: another came first. */
+bool job_end(struct job *, enum client_exit);
 bool job_is_over(struct job *);
 /* A thread found nothing more to do. */
 void job_retire(struct job *);

@@ -20,6 +20,7 @@ struct target {
 	int root_fd;
 };
 
+static int look(int, const char *, struct stat *);
 static int open_below(int, const char *, bool);
 static bool open_up(int, unsigned *);
 static const char *self_path(char[SELF_SIZE], int);
@@ -54,6 +55,14 @@ target_close(struct target *t)
 		return;
 	fd_close(&t->root_fd);
 	free(t);
+}
+
+bool
+target_is_gone(const struct target *t)
+{
+	struct stat st;
+
+	return fstat(t->root_fd, &st) == 0 && st.st_nlink == 0;
 }
 
 void
@@ -125,14 +134,25 @@ target_make_folder(int parent_fd, const char *name)
 }
 
 int
+target_is_free(int parent_fd, const char *name)
+{
+	struct stat st;
+	int r;
+
+	r = look(parent_fd, name, &st);
+	return r == -ENOENT ? 0 : r;
+}
+
+int
 target_compare(int parent_fd, const struct entry *e)
 {
 	struct stat st;
 
-	if (fstatat(parent_fd, e->name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return errno == ENOENT ? TARGET_NOTHING : -errno;
-	if (S_ISDIR(st.st_mode))
-		return TARGET_FOLDER;
+	int r;
+
+	r = look(parent_fd, e->name, &st);
+	if (r != 0)
+		return r == -ENOENT ? TARGET_NOTHING : r;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size ||
 	    !is_same_time(&st.st_mtim, e->mtime_ns))
 		return TARGET_OTHER;
@@ -214,6 +234,45 @@ int
 target_sync(const struct target *t)
 {
 	return syncfs(t->root_fd) == -1 ? -errno : 0;
+}
+
+char *
+target_refusal(char out[TARGET_REFUSAL_SIZE], int err)
+{
+	static const struct {
+		int err;
+		const char *text;
+	} texts[] = {
+		{ -EISDIR, "A folder is in its place here" },
+		{ -EEXIST, "What is in its place here is no file" },
+		{ -ENOTDIR, "What is in a folder's place here is no folder" },
+		{ -ELOOP, "What is in a folder's place here is no folder" },
+		{ -ENOENT, "Its folder or its part here is gone" },
+		{ -EFBIG, "There is no space for it here" },
+		{ -EBADF, "netpan keeps such names for its own parts" },
+	};
+	const char *text = strerrordesc_np(-err);
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].err == err) {
+			snprintf(out, TARGET_REFUSAL_SIZE, "%s", texts[i].text);
+			return out;
+		}
+	snprintf(out, TARGET_REFUSAL_SIZE, "Cannot write it here: %s",
+	    text != NULL ? text : "Unknown error");
+	return out;
+}
+
+/* What has the name: 0 when a file may come in its place. */
+static int
+look(int parent_fd, const char *name, struct stat *st)
+{
+	if (fstatat(parent_fd, name, st, AT_SYMLINK_NOFOLLOW) == -1)
+		return -errno;
+	return S_ISDIR(st->st_mode)			      ? -EISDIR
+	       : S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? 0
+							      : -EEXIST;
 }
 
 static int

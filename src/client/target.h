@@ -18,6 +18,9 @@ struct target;
 int target_open(struct target **, const char *name, bool make);
 void target_close(struct target *); /* NULL is fine */
 
+/* Has somebody removed it? */
+bool target_is_gone(const struct target *);
+
 /* The folder a thread works in: opened once for entries beside each other. */
 struct place {
 	int fd; /* -1: none */
@@ -47,10 +50,15 @@ bool place_open_up(const struct place *, unsigned *tries);
  * 1 made, 0 was there, -ENOTDIR (something else is in the way), -errno. */
 int target_make_folder(int parent_fd, const char *name);
 
-enum target_has { TARGET_NOTHING, TARGET_SAME, TARGET_OTHER, TARGET_FOLDER };
+/* May a file have this name?  0, also when a file or a link has it, which is
+ * replaced; -EISDIR (a folder), -EEXIST (a device, a socket, a pipe), -errno */
+int target_is_free(int parent_fd, const char *name);
 
-/* Compares what is there with the entry by kind, size and mtime.  The mode of
- * what is the same is set, as far as we may.  -errno, else enum target_has. */
+enum target_has { TARGET_NOTHING, TARGET_SAME, TARGET_OTHER };
+
+/* Compares what is there with the file by kind, size and mtime.  The mode of
+ * what is the same is set, as far as we may.  enum target_has, or as
+ * target_is_free says. */
 int target_compare(int parent_fd, const struct entry *);
 
 /* Is there a part of this file?  Its length must be more than 0. */
@@ -70,5 +78,13 @@ bool target_has_room(int dir_fd, uint64_t bytes);
 
 /* Waits until all is on the disk.  0 or -errno. */
 int target_sync(const struct target *);
+
+/*
+ * A sentence on what is in the way of an entry here, or on what the disk says:
+ * -EISDIR, -EEXIST, -ENOTDIR as above, -EBADF: the name is one of ours, another
+ * -errno.  Returns out.
+ */
+#define TARGET_REFUSAL_SIZE 256
+char *target_refusal(char out[TARGET_REFUSAL_SIZE], int err);
 
 #endif

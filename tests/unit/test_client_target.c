@@ -99,8 +99,8 @@ test_open(void **state)
 		before_mkdir = rows[i].before;
 		CHECK_INT(rows[i].line, "", "open", rows[i].want,
 		    target_open(&t, name, rows[i].make));
-		CHECK_INT(rows[i].line, "", "is there", rows[i].want == 0,
-		    t != NULL);
+		CHECK_INT(
+		    rows[i].line, "", "is there", rows[i].want == 0, t != NULL);
 		target_close(t);
 	}
 }
