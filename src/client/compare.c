@@ -1,7 +1,11 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "client/compare.h"
 #include "client/part.h"
 #include "client/parts.h"
@@ -22,6 +26,7 @@ static int compare_entry(struct compare *, uint32_t);
 static int compare_folder(struct compare *, struct entry *, uint32_t);
 static int compare_file(struct compare *, struct entry *);
 static void drop_parts(struct compare *, const struct entry *);
+static int distrust_file(int, const struct entry *);
 
 int
 compare_tree(struct tree *tree, const struct target *target, int stop_fd,
@@ -67,6 +72,33 @@ compare_is_fatal(const struct target *target, int err)
 {
 	return err == -ENOSPC || err == -EDQUOT || err == -EROFS ||
 	       err == -EIO || (err == -ENOENT && target_is_gone(target));
+}
+
+void
+compare_distrust(
+    const struct tree *tree, const struct target *target, struct tally *tally)
+{
+	char why[TARGET_REFUSAL_SIZE];
+	struct entry *e;
+	struct place place;
+	struct path path;
+	uint32_t i;
+	int r;
+
+	place_init(&place);
+	for (i = 0; i < tree_count(tree); i++) {
+		e = tree_entry(tree, i);
+		if (e->kind != TRAIN_FILE || e->state == ENTRY_THERE ||
+		    place_go(&place, target, tree, e->parent) != 0)
+			continue;
+		r = distrust_file(place.fd, e);
+		if (r == 0 || r == -ENOENT)
+			continue;
+		e->state = ENTRY_FAILED;
+		tree_path(tree, i, &path);
+		tally_fail(tally, &path, target_refusal(why, r));
+	}
+	place_close(&place);
 }
 
 void
@@ -177,4 +209,27 @@ drop_parts(struct compare *c, const struct entry *e)
 	part_name(keep, e->name, e->size, e->mtime_ns);
 	parts_drop(&c->parts, e->parent, c->place.fd, e->name,
 	    e->state == ENTRY_MISSING ? keep : NULL);
+}
+
+/* 0 or -errno, and then it is removed.  A file's own error is told once to each
+ * who opens it, as long as the kernel has it in mind. */
+static int
+distrust_file(int parent_fd, const struct entry *e)
+{
+	char temp[PART_NAME_SIZE];
+	int fd, r = 0;
+
+	if (e->state != ENTRY_DONE) {
+		part_name(temp, e->name, e->size, e->mtime_ns);
+		part_remove(parent_fd, temp);
+		return 0;
+	}
+	fd = openat(
+	    parent_fd, e->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd == -1 || fsync(fd) == -1 || futimens(fd, NULL) == -1)
+		r = -errno;
+	if (r != 0)
+		(void)unlinkat(parent_fd, e->name, 0);
+	fd_close(&fd);
+	return r;
 }

@@ -27,6 +27,15 @@ int compare_tree(struct tree *, const struct target *, int stop_fd,
 /* Is this an error of the whole target, not of the entry that met it? */
 bool compare_is_fatal(const struct target *, int err);
 
+/*
+ * After the disk has failed: what this run wrote reads well from memory, and
+ * may be lost all the same.  What is known to be lost is removed, told and
+ * counted as failed; the rest gets another time than the server's, so that the
+ * next run fetches it again.
+ */
+void
+compare_distrust(const struct tree *, const struct target *, struct tally *);
+
 /* Sets mode and time of the folders, deepest first. */
 void compare_finish(const struct tree *, const struct target *, struct tally *);
 

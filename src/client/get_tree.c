@@ -154,9 +154,14 @@ get_settle(struct get *get)
 	stop_postpone();
 	compare_finish(get->tree, get->target, &get->tally);
 	r = target_sync(get->target);
+	if (r != 0) {
+		disk_failed(get, r);
+		compare_distrust(get->tree, get->target, &get->tally);
+		(void)target_sync(get->target);
+	}
 	if (stop_is_postponed())
 		return CLIENT_STOPPED;
-	return r == 0 ? CLIENT_DONE : disk_failed(get, r);
+	return r == 0 ? CLIENT_DONE : CLIENT_FAILED;
 }
 
 /* Every file has become something, unless memory ran out on the way. */

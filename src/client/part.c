@@ -60,7 +60,8 @@ static bool is_key(const char *);
 
 /* the end */
 static int check(const struct part *, const struct train_end *);
-static int move_in(const struct part *, uint32_t, enum part_how);
+static int move_in(struct part *, uint32_t, enum part_how);
+static int flush(int);
 static void part_free(struct part *);
 
 void
@@ -431,17 +432,22 @@ check(const struct part *p, const struct train_end *end)
 }
 
 static int
-move_in(const struct part *p, uint32_t mode, enum part_how how)
+move_in(struct part *p, uint32_t mode, enum part_how how)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
-	int lax;
+	int lax, r;
 
 	times[1] = mtime_to_timespec(p->mtime_ns);
 	/* a later run must be able to open it if this one ends here */
 	lax = fchmod(p->fd, (mode & 0777) | 0400) == -1 ||
 	      futimens(p->fd, times) == -1;
-	if (how == PART_DURABLE && fsync(p->fd) == -1)
-		return -errno;
+	r = how == PART_DURABLE && fsync(p->fd) == -1 ? -errno : flush(p->fd);
+	if (r != 0) {
+		/* it reads well from memory now, and may be lost on the disk:
+		 * nobody may go on with it */
+		p->got = 0;
+		return r;
+	}
 	if (temp_rename(p) == -1) {
 		int err = errno;
 
@@ -453,6 +459,17 @@ move_in(const struct part *p, uint32_t mode, enum part_how how)
 	if (how == PART_DURABLE && fsync(p->place.fd) == -1)
 		return -errno;
 	return lax;
+}
+
+/* What close(2) would say, which is where a file system on a network tells that
+ * it could not write; the lock stays. */
+static int
+flush(int fd)
+{
+	int copy;
+
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return copy == -1 || close(copy) == -1 ? -errno : 0;
 }
 
 static void

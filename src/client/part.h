@@ -66,8 +66,9 @@ enum part_how {
  * sets mode and mtime, and gives the file its name, in place of what had it
  * unless that is a folder.
  * Returns 0, 1 (done, but mode or mtime could not be set), -EBADMSG (these
- * are not the server's bytes), -errno.  Closes the part in any case: on
- * -EBADMSG it is removed, on -errno kept.
+ * are not the server's bytes), -errno.  Closes the part in any case: it is
+ * removed on -EBADMSG and when the disk lost what was written, and kept on
+ * another -errno.
  */
 int part_publish(
     struct part *, const struct train_end *, uint32_t mode, enum part_how);

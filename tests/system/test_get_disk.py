@@ -13,7 +13,7 @@ import pytest
 
 from netpan_harness import netpan, random_bytes, tree_state, wait_for
 from train_client import HEADS_ONLY
-from train_server import TrainServer, put_data
+from train_server import MTIME, TrainServer, put_data
 
 BIG = random_bytes(1_500_000)
 WORDS = [("get",), ("get", "-r")]
@@ -123,6 +123,64 @@ def test_no_room_for_one_more_name(tmp_path):
             done = get(server, ("get", "-r", "-j", "1"), small)
         says(done, "netpan: get /f2: Cannot write it here: No space left")
         assert sorted(os.listdir(small / "t")) == ["f0", "f1"]
+
+
+# ---- what could not be written after all ----
+
+
+@pytest.fixture
+def thin(tmp_path):
+    """A disk that is bigger than what is behind it, and says so late."""
+    if shutil.which("mkfs.ext4") is None:
+        pytest.skip("there is no mkfs.ext4")
+    with mounted(tmp_path / "behind", "-t", "tmpfs", "-o", "size=6m",
+                 "none") as behind:
+        image = behind / "image"
+        with open(image, "wb") as f:
+            f.truncate(64 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", image],
+                       check=True)
+        with mounted(tmp_path / "thin", "-o", "loop", image) as place:
+            yield place
+
+
+def mount_anew(place, image):
+    subprocess.run(["umount", place], check=True)
+    subprocess.run(["mount", "-o", "loop", image, place], check=True)
+
+
+def test_a_tree_that_is_lost_behind_its_names(thin, tmp_path):
+    """What the kernel could not write reads well until it is forgotten."""
+    files = {f"f{i}": random_bytes(3_000_000, seed=i) for i in range(3)}
+    with TrainServer(*files.items()) as server:
+        done = get(server, ("get", "-r"), thin)
+        assert done.returncode == 1
+        assert "Cannot write in " in done.stderr
+        # what it knows to be lost is gone, the rest is not taken for the
+        # server's
+        assert all(p.stat().st_mtime_ns != MTIME
+                   for p in (thin / "t").iterdir())
+        subprocess.run(["mount", "-o", "remount,size=60m",
+                        tmp_path / "behind"], check=True)
+        done = get(server, ("get", "-r"), thin)
+        assert done.returncode == 0, done.stderr
+        assert "3 files and " in done.stdout
+    mount_anew(thin, tmp_path / "behind" / "image")
+    for name, data in files.items():
+        assert (thin / "t" / name).read_bytes() == data
+
+
+def test_a_file_that_is_lost_behind_its_name(thin, tmp_path):
+    data = random_bytes(9_000_000)
+    with TrainServer(("big", data)) as server:
+        says(get(server, ("get",), thin), "get /big: Cannot write it here: ")
+        assert not (thin / "big").exists()
+        assert parts(thin) == []
+        subprocess.run(["mount", "-o", "remount,size=60m",
+                        tmp_path / "behind"], check=True)
+        netpan("get", "-o", thin / "big", server.url("big"), check=0)
+    mount_anew(thin, tmp_path / "behind" / "image")
+    assert (thin / "big").read_bytes() == data
 
 
 # ---- read-only ----

@@ -25,10 +25,13 @@ int __real_renameat(int, const char *, int, const char *);
 int __wrap_renameat(int, const char *, int, const char *);
 int __real_flock(int, int);
 int __wrap_flock(int, int);
+int __real_close(int);
+int __wrap_close(int);
 int __real_fchmod(int, mode_t);
 int __wrap_fchmod(int, mode_t);
 
 static int fail_write, fail_fsync, fail_renameat, fail_flock, fail_fchmod;
+static int fail_close; /* once, as the kernel tells it */
 static bool short_writes;
 static void (*before_flock)(void); /* once */
 
@@ -69,6 +72,17 @@ __wrap_flock(int fd, int how)
 }
 
 int
+__wrap_close(int fd)
+{
+	int err = fail_close, r = __real_close(fd);
+
+	fail_close = 0;
+	if (err != 0)
+		errno = err;
+	return err != 0 ? -1 : r;
+}
+
+int
 __wrap_fchmod(int fd, mode_t mode)
 {
 	errno = fail_fchmod;
@@ -100,7 +114,7 @@ tear_down(void **state)
 
 	(void)state;
 	fail_write = fail_fsync = fail_renameat = fail_flock = 0;
-	fail_fchmod = 0;
+	fail_fchmod = fail_close = 0;
 	short_writes = false;
 	fd_close(&dir_fd);
 	snprintf(command, sizeof(command), "rm -rf %s", dir_name);
@@ -627,7 +641,9 @@ test_disk(void **state)
 	} rows[] = {
 		{ __LINE__, &fail_write, ENOSPC, -ENOSPC, -EBADMSG, false },
 		{ __LINE__, &fail_write, EIO, -EIO, -EBADMSG, false },
-		{ __LINE__, &fail_fsync, EIO, 0, -EIO, true },
+		{ __LINE__, &fail_fsync, EIO, 0, -EIO, false },
+		{ __LINE__, &fail_fsync, ENOSPC, 0, -ENOSPC, false },
+		{ __LINE__, &fail_close, EDQUOT, 0, -EDQUOT, false },
 		{ __LINE__, &fail_renameat, EISDIR, 0, -EISDIR, true },
 		{ __LINE__, &fail_renameat, EACCES, 0, -EACCES, true },
 		{ __LINE__, &fail_fchmod, EPERM, 0, 1, false },
@@ -646,7 +662,9 @@ test_disk(void **state)
 		    rows[i].want_write, part_write(p, "hello", 5));
 		CHECK_INT(rows[i].line, strerrorname_np(rows[i].err), "publish",
 		    rows[i].want_publish,
-		    part_publish(p, &end, 0400, PART_DURABLE));
+		    part_publish(p, &end, 0400,
+			rows[i].fail == &fail_fsync ? PART_DURABLE
+						    : PART_SOON));
 		*rows[i].fail = 0;
 		has("f", rows[i].want_publish == 1 ? "hello" : "mine");
 		CHECK_INT(rows[i].line, strerrorname_np(rows[i].err), "kept",
