@@ -59,7 +59,7 @@ client_get_tree(const struct client_get *ask)
 	tally_init(&get->tally, ask->path);
 	progress_init(&get->progress, false, "");
 	began_ms = get->progress.begun_ms;
-	r = target_open(&get->target, ask->out, true);
+	r = target_probe(ask->out);
 	get->conn = conn_new(ask->session);
 	get->tree = tree_new(0);
 	if (r != 0 || get->conn == NULL || get->tree == NULL) {
@@ -72,7 +72,7 @@ client_get_tree(const struct client_get *ask)
 			break;
 	}
 	/* what has come by now is as whole as what comes in one go */
-	if ((i == STEP_COMPARE || i == STEP_FETCH) &&
+	if (get->target != NULL && i < STEP_FINISH &&
 	    get_settle(get) == CLIENT_STOPPED)
 		verdict = CLIENT_STOPPED;
 	progress_end(&get->progress);
@@ -111,6 +111,10 @@ get_compare(struct get *get)
 {
 	int r;
 
+	/* not before: a wrong address should leave no folder */
+	r = target_open(&get->target, get->ask->out);
+	if (r != 0)
+		return disk_failed(get, r);
 	r = compare_tree(get->tree, get->target, get->ask->session->stop_fd,
 	    &get->tally, &get->missing);
 	if (r == -EINTR)

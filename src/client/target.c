@@ -27,7 +27,7 @@ static const char *self_path(char[SELF_SIZE], int);
 static bool is_same_time(const struct timespec *, int64_t);
 
 int
-target_open(struct target **out, const char *name, bool make)
+target_open(struct target **out, const char *name)
 {
 	struct target *t;
 
@@ -35,7 +35,7 @@ target_open(struct target **out, const char *name, bool make)
 	if (t == NULL)
 		return -ENOMEM;
 	t->root_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (t->root_fd == -1 && errno == ENOENT && make &&
+	if (t->root_fd == -1 && errno == ENOENT &&
 	    (mkdir(name, 0777) == 0 || errno == EEXIST)) /* another run's */
 		t->root_fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->root_fd == -1) {
@@ -46,6 +46,32 @@ target_open(struct target **out, const char *name, bool make)
 	}
 	*out = t;
 	return 0;
+}
+
+int
+target_probe(const char *name)
+{
+	size_t len = strlen(name);
+	char *parent;
+	int fd, r = 0;
+
+	fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1 || errno != ENOENT) {
+		r = fd == -1 ? -errno : 0;
+		fd_close(&fd);
+		return r;
+	}
+	while (len > 0 && name[len - 1] == '/')
+		len--;
+	while (len > 0 && name[len - 1] != '/')
+		len--;
+	parent = len > 0 ? strndup(name, len) : strdup(".");
+	if (parent == NULL)
+		return -ENOMEM;
+	if (faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == -1)
+		r = -errno;
+	free(parent);
+	return r;
 }
 
 void

@@ -13,9 +13,11 @@
 
 struct target;
 
-/* The user's own path is followed as any path is.  With make, it is made if
- * it is not there (its parent must be).  0 or -errno. */
-int target_open(struct target **, const char *name, bool make);
+/* The user's own path is followed as any path is.  It is made if it is not
+ * there (its parent must be).  0 or -errno. */
+int target_open(struct target **, const char *name);
+/* Could it be opened, or made?  Makes nothing.  0 or -errno. */
+int target_probe(const char *name);
 void target_close(struct target *); /* NULL is fine */
 
 /* Has somebody removed it? */

@@ -96,6 +96,17 @@ def test_what_is_refused(netpand, tmp_path, words, path, said):
     assert tree_state(place) == before
 
 
+def test_a_wrong_address_leaves_no_folder(netpand, tmp_path):
+    with TrainServer() as server:
+        gone = server.url("f")
+    place = tmp_path / "place"
+    place.mkdir()
+    for url, status in ((netpand.url("nothing"), 1),
+                        (netpand.url("plain.txt"), 1), (gone, 3)):
+        netpan("get", "-r", url, cwd=place, check=status)
+    assert os.listdir(place) == []
+
+
 def test_nobody_listens(tmp_path):
     with TrainServer() as server:
         url = server.url("f")

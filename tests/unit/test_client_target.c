@@ -80,14 +80,12 @@ test_open(void **state)
 	static const struct {
 		int line;
 		void (*before)(const char *);
-		bool make;
 		int want;
 	} rows[] = {
-		{ __LINE__, NULL, false, -ENOENT },
-		{ __LINE__, NULL, true, 0 },
-		{ __LINE__, another_makes_it, true, 0 },
-		{ __LINE__, another_makes_a_file, true, -ENOTDIR },
-		{ __LINE__, another_makes_a_link, true, -ENOENT },
+		{ __LINE__, NULL, 0 },
+		{ __LINE__, another_makes_it, 0 },
+		{ __LINE__, another_makes_a_file, -ENOTDIR },
+		{ __LINE__, another_makes_a_link, -ENOENT },
 	};
 	char name[80];
 
@@ -98,11 +96,50 @@ test_open(void **state)
 		snprintf(name, sizeof(name), "%s/%zu", dir_name, i);
 		before_mkdir = rows[i].before;
 		CHECK_INT(rows[i].line, "", "open", rows[i].want,
-		    target_open(&t, name, rows[i].make));
+		    target_open(&t, name));
 		CHECK_INT(
 		    rows[i].line, "", "is there", rows[i].want == 0, t != NULL);
 		target_close(t);
 	}
+}
+
+static void
+test_probe(void **state)
+{
+	static const struct {
+		int line;
+		const char *name;
+		int want;
+	} rows[] = {
+		{ __LINE__, "folder", 0 }, { __LINE__, "folder/", 0 },
+		{ __LINE__, "folder/.", 0 }, { __LINE__, "link", 0 },
+		{ __LINE__, "new", 0 }, { __LINE__, "new/", 0 },
+		{ __LINE__, "new//", 0 }, { __LINE__, "folder/new", 0 },
+		{ __LINE__, "folder//new/", 0 },
+		{ __LINE__, "new/new", -ENOENT },
+		{ __LINE__, "new/new/", -ENOENT },
+		{ __LINE__, "file", -ENOTDIR },
+		{ __LINE__, "file/new", -ENOTDIR },
+		{ __LINE__, "", 0 }, /* the folder of the test itself */
+	};
+	char name[128];
+
+	(void)state;
+	assert_int_equal(mkdirat(dir_fd, "folder", 0755), 0);
+	assert_int_equal(mknodat(dir_fd, "file", S_IFREG | 0600, 0), 0);
+	assert_int_equal(symlinkat("folder", dir_fd, "link"), 0);
+	for (size_t i = 0; i < nitems(rows); i++) {
+		snprintf(name, sizeof(name), "%s/%s", dir_name, rows[i].name);
+		CHECK_INT(rows[i].line, name, "probe", rows[i].want,
+		    target_probe(name));
+	}
+	/* relative, with no slash in it */
+	assert_int_equal(fchdir(dir_fd), 0);
+	assert_int_equal(target_probe("new"), 0);
+	assert_int_equal(target_probe("new/new"), -ENOENT);
+	assert_int_equal(target_probe("file"), -ENOTDIR);
+	assert_int_equal(chdir("/"), 0);
+	assert_int_equal(faccessat(dir_fd, "new", F_OK, 0), -1);
 }
 
 int
@@ -110,6 +147,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_open, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_probe, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
