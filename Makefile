@@ -28,7 +28,7 @@ help:
 	@echo 'make system       system tests'
 	@echo 'make asan         every test under ASan and UBSan'
 	@echo 'make fuzz         every fuzz target, FUZZ_SECONDS= each (60)'
-	@echo 'make bench        the measurements'
+	@echo 'make bench        install the servers to compare with, then measure'
 	@echo 'make compilers    gcc and clang, warnings are errors'
 	@echo 'make check        clang-format, cppcheck, the man pages'
 	@echo 'make format       clang-format over every C file'
@@ -93,7 +93,11 @@ check:
 format:
 	scripts/check --format
 
-bench: release
+setup-bench:
+	@scripts/setup build bench
+
+bench: setup-bench
+	@$(MAKE) -s release
 	bench/run
 
 # Debug information stays in build/release; what is installed is stripped.
@@ -104,6 +108,6 @@ install: release
 clean:
 	rm -rf build
 
-.PHONY: all help release setup setup-build run test unit system asan fuzz \
-    compilers check format bench install clean
+.PHONY: all help release setup setup-build setup-bench run test unit system \
+    asan fuzz compilers check format bench install clean
 .SECONDARY:

@@ -11,6 +11,7 @@ from netpan_harness import REPO
 pytestmark = pytest.mark.once
 
 LIST = REPO / "packaging" / "debian-packages"
+BENCH_LIST = REPO / "packaging" / "debian-packages-bench"
 
 # Stand-ins for the system's tools: each writes its arguments into a log.
 DPKG_QUERY = """#!/bin/sh
@@ -24,8 +25,13 @@ APT_GET = """#!/bin/sh
 echo "apt-get $* frontend=$DEBIAN_FRONTEND" >>"$CALLS"
 case "$*" in
 *update*) exit ${UPDATE_EXIT:-0} ;;
-*) exit ${INSTALL_EXIT:-0} ;;
 esac
+policy=$SETUP_ROOT/usr/sbin/policy-rc.d
+[ ! -e "$policy" ] || sh "$policy" || echo "policy $?" >>"$CALLS"
+exit ${INSTALL_EXIT:-0}
+"""
+NOTE = """#!/bin/sh
+echo "$(basename "$0") $*" >>"$CALLS"
 """
 SUDO = """#!/bin/sh
 echo "sudo" >>"$CALLS"
@@ -36,11 +42,11 @@ echo ${FAKE_UID:-0}
 """
 
 
-def packages():
-    """{group: [names]} of the list, by a parser of its own."""
+def packages(path=LIST):
+    """{group: [names]} of a list, by a parser of its own."""
     groups = {}
     now = None
-    for line in LIST.read_text().splitlines():
+    for line in path.read_text().splitlines():
         if heading := re.fullmatch(r"\[(\w+)\]", line):
             now = groups.setdefault(heading[1], [])
         elif line and not line.startswith("#"):
@@ -59,11 +65,20 @@ class Machine:
         for name in ("dpkg-query", "apt-get", "id"):
             text = {"dpkg-query": DPKG_QUERY, "apt-get": APT_GET, "id": ID}[name]
             self.tool(name, text)
+        for name in ("service", "update-rc.d"):
+            self.tool(name, NOTE)
+        self.root = folder / "root"
+        self.policy = self.root / "usr" / "sbin" / "policy-rc.d"
+        self.policy.parent.mkdir(parents=True)
+        (self.root / "etc" / "init.d").mkdir(parents=True)
+        for name in ("nginx", "lighttpd", "h2o"):
+            (self.root / "etc" / "init.d" / name).touch()
         (folder / "scripts").mkdir()
         (folder / "packaging").mkdir()
         (folder / "scripts" / "setup").write_bytes(
             (REPO / "scripts" / "setup").read_bytes())
-        (folder / "packaging" / "debian-packages").write_bytes(LIST.read_bytes())
+        for path in (LIST, BENCH_LIST):
+            (folder / "packaging" / path.name).write_bytes(path.read_bytes())
 
     def tool(self, name, text):
         (self.tools / name).write_text(text)
@@ -76,6 +91,7 @@ class Machine:
             ["/bin/sh", self.folder / "scripts" / "setup", *args],
             env={"PATH": path or f"{self.tools}:/usr/bin:/bin",
                  "CALLS": str(self.calls_path),
+                 "SETUP_ROOT": str(self.root),
                  "INSTALLED": " ".join(installed), **env},
             stdin=subprocess.DEVNULL, capture_output=True, text=True)
         calls = self.calls_path.read_text().splitlines()
@@ -88,13 +104,17 @@ def machine(tmp_path):
 
 
 ALL = [p for group in packages().values() for p in group]
+BENCH = packages(BENCH_LIST)["bench"]
 
 
-def test_list_is_well_formed():
+def test_lists_are_well_formed():
     groups = packages()
     assert {"build", "test"} <= set(groups)
-    assert len(ALL) == len(set(ALL)), "a package is named twice"
-    for name in ALL:
+    assert set(packages(BENCH_LIST)) == {"bench"}
+    groups["bench"] = BENCH
+    names = ALL + BENCH
+    assert len(names) == len(set(names)), "a package is named twice"
+    for name in names:
         assert re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", name), name
     for group, names in groups.items():
         assert names == sorted(names), f"[{group}] is not sorted"
@@ -120,6 +140,42 @@ def test_group_installs_no_other(machine):
     status, said, calls = machine.setup("build")
     assert status == 0, said
     assert set(calls[1].split()) & set(ALL) == set(packages()["build"])
+
+
+def test_servers_to_measure_are_installed_only_when_asked_for(machine):
+    status, said, calls = machine.setup()
+    assert status == 0, said
+    assert not set(calls[1].split()) & set(BENCH)
+    assert not any(c.startswith(("policy", "service")) for c in calls)
+
+
+def test_servers_to_measure_do_not_start(machine):
+    there = ["nginx", *ALL]
+    status, said, calls = machine.setup("bench", installed=there)
+    assert status == 0, said
+    assert set(calls[1].split()) & set(BENCH) == set(BENCH) - {"nginx"}
+    # Forbidden while they are installed, and not longer.
+    assert calls[2] == "policy 101"
+    assert not machine.policy.exists()
+    # Not with the machine either; what was there before is left as it is.
+    assert sorted(calls[3:]) == [
+        "service h2o stop", "service lighttpd stop",
+        "update-rc.d h2o disable", "update-rc.d lighttpd disable"]
+
+
+def test_servers_may_start_again_when_the_install_fails(machine):
+    status, said, calls = machine.setup("bench", INSTALL_EXIT="100")
+    assert status == 1
+    assert "policy 101" in calls
+    assert not machine.policy.exists()
+
+
+def test_policy_of_somebody_else_stays(machine):
+    machine.policy.write_text("exit 104\n")
+    status, said, calls = machine.setup("bench")
+    assert status == 0, said
+    assert "policy 104" in calls
+    assert machine.policy.read_text() == "exit 104\n"
 
 
 def test_not_root_goes_through_sudo(machine):
@@ -174,7 +230,7 @@ def test_unknown_group(machine):
 
 
 def test_nothing_else_names_packages():
-    """One list: no script installs anything past it."""
+    """Two lists: no script installs anything past it."""
     for path in [REPO / "Makefile", REPO / ".ci" / "run",
                  *(REPO / "scripts").iterdir()]:
         text = path.read_text()
