@@ -18,9 +18,10 @@ QUIET = 0.1  # processors that others may be busy with
 class Server:
     """A program that prints its port; stopped by its own process group."""
 
-    def __init__(self, command, port=None, stdout=subprocess.PIPE):
+    def __init__(self, command, port=None, stdout=subprocess.PIPE,
+                 stderr=None):
         self.process = subprocess.Popen(
-            command, stdout=stdout, start_new_session=True)
+            command, stdout=stdout, stderr=stderr, start_new_session=True)
         self.port = port or int(self._first_line())
 
     def _first_line(self):
@@ -57,6 +58,17 @@ class Server:
     def pss_kib(self):
         return sum(pss_kib(pid) for pid in self.pids())
 
+    def settled_pss_kib(self):
+        """The PSS once two looks at it, half a second apart, agree."""
+        last = -1
+        for _ in range(60):
+            now = self.pss_kib()
+            if abs(now - last) <= now // 200:
+                return now
+            last = now
+            time.sleep(0.5)
+        return last
+
     def stop(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -69,6 +81,19 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class Daemon(Server):
+    """A server that ends by itself when it is told to."""
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                pass
+        super().stop()
 
 
 def free_ports(n):

@@ -159,7 +159,7 @@ def held_memory(args, folder):
         row = {"at_once": at_once, "pss_kib": {}, "processes": {}}
         for model in HOLDING:
             with start(args, model, path, GATHERED) as server:
-                settled_pss(server)
+                server.settled_pss_kib()
                 pss, processes = held_pss(args, server, at_once)
             row["pss_kib"][model] = pss
             row["processes"][model] = processes
@@ -175,21 +175,9 @@ def held_pss(args, server, at_once):
         try:
             if holder.stdout.readline() != b"held\n":
                 raise RuntimeError("bench-load --hold failed")
-            return settled_pss(server), len(server.pids())
+            return server.settled_pss_kib(), len(server.pids())
         finally:
             holder.stdin.close()
-
-
-def settled_pss(server):
-    """The PSS once two looks at it, half a second apart, agree."""
-    last = -1
-    for _ in range(60):
-        now = server.pss_kib()
-        if abs(now - last) <= now // 200:
-            return now
-        last = now
-        time.sleep(0.5)
-    return last
 
 
 def write(args, result):

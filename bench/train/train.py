@@ -4,7 +4,6 @@ bench/run train."""
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -87,7 +86,7 @@ def measure_all(args, folder, size):
         bare.stop()
 
 
-class Netpand(measure.Server):
+class Netpand(measure.Daemon):
     """One netpand with both doors open, on two free ports."""
 
     def __init__(self, args, folder, tree, path):
@@ -106,15 +105,6 @@ class Netpand(measure.Server):
         with log:
             super().__init__(command, port=self.train_port, stdout=log)
         measure.wait_for_port(self.push_port)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                pass
-        super().stop()
 
 
 def wait_for_digest(path, limit=60.0):
