@@ -1,16 +1,14 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "server/confine.h"
 #include "server/push_file.h"
 #include "server/train_answer.h"
 #include "server/worker.h"
@@ -28,7 +26,6 @@
 #define KEEP_ANSWERS 64
 
 /* ---- set-up ---- */
-static void worker_confine(void);
 static int worker_set_up(struct worker *, unsigned slots);
 static int worker_configure(struct worker *);
 static int worker_watch(struct worker *, int fd, void *tag);
@@ -45,7 +42,7 @@ worker_main(unsigned slots)
 	static struct worker w;
 	int r;
 
-	worker_confine();
+	confine_self("netpand-worker");
 	r = worker_set_up(&w, slots);
 	if (r == 0)
 		r = worker_loop(&w);
@@ -54,25 +51,6 @@ worker_main(unsigned slots)
 		return 0;
 	log_error("worker %u ends: %s", w.index, strerror(-r));
 	return 1;
-}
-
-/* Signals from a terminal are for the master: it tells us when to end. */
-static void
-worker_confine(void)
-{
-	static const struct rlimit none = { 0, 0 };
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	prctl(PR_SET_NAME, "netpand-worker");
-	if (setrlimit(RLIMIT_CORE, &none) == -1)
-		fatal("worker: setrlimit RLIMIT_CORE");
-	if (prctl(PR_SET_DUMPABLE, 0) == -1)
-		fatal("worker: prctl PR_SET_DUMPABLE");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		fatal("worker: prctl PR_SET_NO_NEW_PRIVS");
 }
 
 static int
