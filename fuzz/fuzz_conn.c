@@ -132,6 +132,7 @@ make_world(void)
 	link_init(&the_helpers.ran);
 	w->helpers = &the_helpers;
 	w->board.mine = &counters;
+	access_log_init(&w->access_log, -1, &counters.log_dropped);
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->config = (struct wire_config){
 		.hello_ms = LIM_HELLO_MS,

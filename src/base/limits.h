@@ -38,6 +38,7 @@
 	X(RATE_WINDOW_MS, 60000, "ms", "over which the minimum rate is held") \
 	X(MIN_RATE, 1024, "bytes/s", "a reader's minimum rate")               \
 	X(LOG_LINES, 1000, "lines/s", "log lines about one client address")   \
+	X(ACCESS_LINE_BYTES, 2048, "bytes", "one line of the access log")     \
 	/* client */                                                          \
 	X(JOBS, 64, "connections", "connections of one netpan get -r")        \
 	X(RETRIES, 20, "attempts", "in a row without one new byte")           \

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/control.h"
+#include "server/logger.h"
 #include "server/master.h"
 #include "server/options.h"
 #include "server/wire.h"
@@ -24,6 +25,17 @@ as_worker(const char *slots)
 	if (!text_to_u64(slots, 1, LIM_SLOTS, &n))
 		fatalx("%s is for netpand's own use", WIRE_WORKER_FLAG);
 	return worker_main((unsigned)n);
+}
+
+static int
+as_logger(const char *file, const char *level)
+{
+	uint64_t n;
+
+	if (!text_to_u64(level, 0, LOG_LEVELS - 1, &n))
+		fatalx("%s is for netpand's own use", WIRE_LOGGER_FLAG);
+	log_open("netpand", (enum log_level)n);
+	return logger_main(file);
 }
 
 static int
@@ -74,6 +86,8 @@ main(int argc, char **argv)
 	struct options o;
 	char why[256];
 
+	if (argc == 4 && strcmp(argv[1], WIRE_LOGGER_FLAG) == 0)
+		return as_logger(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], WIRE_WORKER_FLAG) == 0)
 		return as_worker(argv[2]);
 	if (options_parse(&o, argc, argv, why, sizeof(why)) != 0) {

@@ -38,6 +38,8 @@ struct master {
 
 static void master_set_up(struct master *, const struct options *);
 static void master_watch(struct master *, int fd);
+static int master_wait_ms(const struct master *);
+static void master_tick(struct master *, bool had_event);
 static void master_event(struct master *, int fd);
 static void master_signal(struct master *);
 static void master_drain(struct master *);
@@ -48,24 +50,41 @@ int
 master_main(const struct options *o)
 {
 	static struct master m;
-	struct board *board = &m.start.board;
 	struct epoll_event ev;
 	int n;
 
 	master_set_up(&m, o);
 	while (!m.is_over && !(m.draining && fdpool_is_drained(m.pool))) {
-		n = epoll_wait(
-		    m.epoll_fd, &ev, 1, board_wait_ms(board, clock_ms()));
+		n = epoll_wait(m.epoll_fd, &ev, 1, master_wait_ms(&m));
 		if (n == -1 && errno != EINTR)
 			fatal("epoll_wait");
 		if (n == 1)
 			master_event(&m, ev.data.fd);
-		board_refresh(board, m.pool, m.draining, n == 1, clock_ms());
+		master_tick(&m, n == 1);
 	}
 	fdpool_free(m.pool);
 	start_end(&m.start);
 	log_info("ended");
 	return m.cut_off ? 1 : 0;
+}
+
+static int
+master_wait_ms(const struct master *m)
+{
+	uint64_t now_ms = clock_ms();
+	int board_ms = board_wait_ms(&m->start.board, now_ms);
+	int logger_ms = logger_child_wait_ms(&m->start.logger, now_ms);
+
+	return logger_ms != -1 && logger_ms < board_ms ? logger_ms : board_ms;
+}
+
+static void
+master_tick(struct master *m, bool had_event)
+{
+	uint64_t now_ms = clock_ms();
+
+	board_refresh(&m->start.board, m->pool, m->draining, had_event, now_ms);
+	logger_child_start(&m->start.logger, m->epoll_fd, now_ms);
 }
 
 static void
@@ -75,6 +94,8 @@ master_event(struct master *m, int fd)
 		master_dispatch(m);
 	else if (fd == m->signal_fd)
 		master_signal(m);
+	else if (fd == m->start.logger.pidfd)
+		logger_child_ended(&m->start.logger, clock_ms());
 	else if (fd == m->timer_fd)
 		master_end_drain(m, "the drain limit has passed");
 	else
@@ -91,6 +112,7 @@ master_set_up(struct master *m, const struct options *o)
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	m->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	m->timer_fd = timerfd_create(
@@ -100,6 +122,7 @@ master_set_up(struct master *m, const struct options *o)
 		fatal("start");
 
 	start_open(&m->start, o);
+	logger_child_start(&m->start.logger, m->epoll_fd, clock_ms());
 	r = fdpool_new(&m->pool, &m->start.pool_options);
 	if (r != 0)
 		fatalx("workers cannot be started: %s", strerror(-r));
@@ -126,14 +149,16 @@ master_watch(struct master *m, int fd)
 		fatal("epoll_ctl");
 }
 
-/* The first says: finish.  The second: now. */
+/* Of those to end the first says: finish.  The second: now. */
 static void
 master_signal(struct master *m)
 {
 	struct signalfd_siginfo si;
 
 	while (read(m->signal_fd, &si, sizeof(si)) == sizeof(si)) {
-		if (m->draining)
+		if (si.ssi_signo == SIGUSR1)
+			logger_child_reopen(&m->start.logger);
+		else if (m->draining)
 			master_end_drain(m, "a second signal came");
 		else
 			master_drain(m);

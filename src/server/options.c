@@ -71,6 +71,8 @@ static const struct option_row rows[] = {
 	    "TCP congestion control (default: the system's)" },
 	{ "control", TYPE_STRING, FIELD(control), 0, 0, 0, "PATH",
 	    "the socket for --status (default: see netpand(8))" },
+	{ "access-log", TYPE_STRING, FIELD(access_log), 0, 0, 0, "FILE",
+	    "append a line to FILE for each HTTP request" },
 	{ "log-level", TYPE_LOG_LEVEL, FIELD(log_level), 0, 0, 0, "LEVEL",
 	    "error, warning, info or debug (default info)" },
 	{ "status", TYPE_STATUS, 0, 0, 0, 0, "=json",

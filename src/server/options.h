@@ -26,6 +26,7 @@ struct options {
 	const char *push_listen[LIM_LISTENERS];
 	unsigned n_push_listen;
 	const char *control; /* NULL: the default path */
+	const char *access_log; /* NULL: none */
 	const char *congestion; /* NULL: the system's default */
 	bool anonymous_read; /* said explicitly */
 	enum log_level log_level;

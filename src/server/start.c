@@ -34,6 +34,7 @@ static void open_push(struct start *);
 static unsigned fit_slots(const struct options *);
 static void open_control(struct start *);
 static void open_board(struct start *);
+static void open_log(struct start *);
 static void make_config(struct start *);
 static void make_pool_options(struct start *, unsigned slots);
 /* ---- told by the pool ---- */
@@ -52,6 +53,7 @@ start_open(struct start *s, const struct options *o)
 	s->drain_ms = o->drain_ms;
 	s->control.listen_fd = s->control.spare_fd = -1;
 	s->root_fd = s->push_fd = -1;
+	logger_child_init(&s->logger);
 	if (o->dir != NULL) {
 		open_root(s);
 		if (o->n_listen > 0)
@@ -68,6 +70,7 @@ start_open(struct start *s, const struct options *o)
 	slots = fit_slots(o);
 	open_control(s);
 	open_board(s);
+	open_log(s);
 	make_config(s);
 	make_pool_options(s, slots);
 }
@@ -201,6 +204,19 @@ open_board(struct start *s)
 }
 
 static void
+open_log(struct start *s)
+{
+	const struct options *o = s->options;
+	int r;
+
+	if (o->access_log == NULL)
+		return;
+	r = logger_child_open(&s->logger, o->access_log, o->log_level);
+	if (r != 0)
+		fatalx("access log %s: %s", o->access_log, strerror(-r));
+}
+
+static void
 make_config(struct start *s)
 {
 	const struct options *o = s->options;
@@ -215,6 +231,7 @@ make_config(struct start *s)
 	s->config.min_rate = o->min_rate;
 	s->config.has_root = s->root_fd != -1;
 	s->config.has_push = s->push_fd != -1;
+	s->config.has_log = s->logger.write_fd != -1;
 }
 
 static unsigned
@@ -248,6 +265,8 @@ make_pool_options(struct start *s, unsigned slots)
 		s->kept[p->n_keep_fds++] = s->root_fd;
 	if (s->push_fd != -1)
 		s->kept[p->n_keep_fds++] = s->push_fd;
+	if (s->logger.write_fd != -1)
+		s->kept[p->n_keep_fds++] = s->logger.write_fd;
 	s->kept[p->n_keep_fds++] = s->board.write_fd;
 	s->kept[p->n_keep_fds++] = s->board.read_fd;
 	p->keep_fds = s->kept;
@@ -300,6 +319,7 @@ start_end(struct start *s)
 	fd_close(&s->root_fd);
 	fd_close(&s->push_fd);
 	board_close(&s->board);
+	logger_child_end(&s->logger);
 }
 
 /* ---- told by the pool ---- */

@@ -6,6 +6,7 @@
 #include "fdpool.h"
 #include "server/board.h"
 #include "server/control.h"
+#include "server/logger_child.h"
 #include "server/options.h"
 #include "server/wire.h"
 
@@ -20,7 +21,8 @@ struct start {
 	int root_fd; /* -1: none; the workers' */
 	int push_fd; /* -1: none; the workers' */
 	struct board board;
-	int kept[4]; /* the workers', those that are there */
+	struct logger_child logger;
+	int kept[5]; /* the workers', those that are there */
 	unsigned drain_ms;
 	const struct options *options;
 	struct wire_config config;

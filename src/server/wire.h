@@ -27,7 +27,7 @@ struct wire_tag {
 static_assert(sizeof(struct wire_tag) == FDPOOL_TAG_SIZE,
     "the tag fills what the pool carries");
 
-#define WIRE_CONFIG_VERSION 2
+#define WIRE_CONFIG_VERSION 3
 
 struct wire_config {
 	uint32_t version;
@@ -42,15 +42,19 @@ struct wire_config {
 	 * and to read */
 	uint32_t has_root; /* the tree */
 	uint32_t has_push; /* the file to push */
+	uint32_t has_log; /* the access log's pipe */
 	char push_name[LIM_SEG_BYTES + 1];
 };
 
-static_assert(sizeof(struct wire_config) == 10 * 4 + 256,
+static_assert(sizeof(struct wire_config) == 11 * 4 + 256,
     "no padding in what the workers are told");
 static_assert(sizeof(struct wire_config) <= FDPOOL_HELLO_MAX,
     "the configuration fits the pool's hello");
 
 /* argv[1] of an exec'd worker; argv[2] is its number of slots. */
 #define WIRE_WORKER_FLAG "--as-worker"
+
+/* argv[1] of the exec'd logger; then its file and its log level. */
+#define WIRE_LOGGER_FLAG "--as-logger"
 
 #endif

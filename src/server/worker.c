@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -43,6 +44,7 @@ worker_main(unsigned slots)
 	int r;
 
 	confine_self("netpand-worker");
+	signal(SIGUSR1, SIG_IGN);
 	r = worker_set_up(&w, slots);
 	if (r == 0)
 		r = worker_loop(&w);
@@ -93,7 +95,7 @@ worker_set_up(struct worker *w, unsigned slots)
 static int
 worker_configure(struct worker *w)
 {
-	int kept_fd = FDPOOL_CHANNEL_FD + 1;
+	int kept_fd = FDPOOL_CHANNEL_FD + 1, log_fd = -1;
 	const void *hello;
 	size_t len;
 	int r = 0;
@@ -110,8 +112,13 @@ worker_configure(struct worker *w)
 		r = store_new(&w->store, kept_fd++);
 	if (r == 0 && w->config.has_push)
 		r = push_file_new(&w->push, kept_fd++, w->config.push_name);
+	if (w->config.has_log)
+		log_fd = kept_fd++;
 	if (r == 0)
 		r = board_open(&w->board, kept_fd, kept_fd + 1, w->index);
+	if (r == 0)
+		access_log_init(
+		    &w->access_log, log_fd, &w->board.mine->log_dropped);
 	if (r == 0)
 		r = helpers_new(
 		    &w->helpers, w->config.helpers, &w->board.mine->jobs);
@@ -158,6 +165,7 @@ worker_loop(struct worker *w)
 		worker_run_ready(w);
 		worker_run_timers(w);
 		board_set(&w->board.mine->open, w->slots - w->n_free);
+		access_log_flush(&w->access_log);
 		if (!w->draining && fdpool_worker_is_draining(w->pool))
 			worker_drain(w);
 		r = fdpool_worker_flush(w->pool);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/access_log.h"
 #include "server/board.h"
 #include "server/client_log.h"
 #include "server/conn.h"
@@ -28,6 +29,7 @@ struct worker {
 	struct timer_wheel timers;
 	struct client_log client_log;
 	struct board board;
+	struct access_log access_log;
 	struct link ready; /* connections to run */
 	struct slab ins, outs, answers;
 	struct conn *conns; /* the table; slots entries */

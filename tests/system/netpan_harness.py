@@ -353,7 +353,16 @@ class Netpand:
         return json.loads(done.stdout)
 
     def workers(self):
-        return children(self.pid)
+        return [pid for pid in children(self.pid) if pid != self.logger()]
+
+    def logger(self):
+        """The pid of the process that writes the access log, or None."""
+        for pid in children(self.pid):
+            with contextlib.suppress(OSError):
+                argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if argv[1:2] == [b"--as-logger"]:
+                    return pid
+        return None
 
     def kill_worker(self, pid=None, sig=signal.SIGKILL):
         """Kills one worker (the first, if none is named); returns its pid."""

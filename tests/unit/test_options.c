@@ -47,6 +47,7 @@ defaults(void **state)
 	assert_int_equal(o.drain_ms, 30000);
 	assert_int_equal(o.log_level, LOG_INFO);
 	assert_false(o.anonymous_read);
+	assert_null(o.access_log);
 }
 
 static void
