@@ -185,6 +185,25 @@ def test_a_logger_that_dies_is_replaced(tree, log):
         assert "logger was killed by signal 9" in server.log()
 
 
+def test_a_logger_that_cannot_begin_is_tried_again(tree, tmp_path):
+    """Later each time; the server goes on, and so do the lines at last."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with Netpand(tree, "--access-log", folder / "log") as server:
+        write_lines(server, "one")
+        has_lines(folder / "log", "one")
+        moved = folder.rename(tmp_path / "moved")
+        server.kill_worker(server.logger())
+        write_lines(server, "two")
+        wait_for(lambda: "logger ended with status 1" in server.log(),
+                 "it cannot begin")
+        wait_for(lambda: "logger is started again in 2000 ms" in server.log(),
+                 "the next pause is longer")
+        assert serves(server)
+        moved.rename(folder)
+        has_lines(folder / "log", "one", "two")
+
+
 def test_the_last_lines_are_written_at_the_end(tree, log):
     with Netpand(tree, "--access-log", log) as server:
         pid = server.logger()
