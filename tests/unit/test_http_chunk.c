@@ -306,7 +306,7 @@ extensions_of(char *in, size_t n)
 	size_t at = 0, len;
 
 	while (n > 0) {
-		len = n < 64 ? n : 64;
+		len = n < 60 ? n : 60;
 		memcpy(in + at, "1;", 2);
 		memset(in + at + 2, 'a', len - 1);
 		memcpy(in + at + 1 + len, "\r\nx\r\n", 5);

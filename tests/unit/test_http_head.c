@@ -203,6 +203,12 @@ test_good(void **state)
 		    "GET/0 / ends" },
 		{ __LINE__, B("GET / HTTP/1.2\r\n" HOST "\r\n"), "GET/1 / @x" },
 		{ __LINE__, B("GET / HTTP/1.9\r\n" HOST "\r\n"), "GET/1 / @x" },
+		{ __LINE__,
+		    B("GET / HTTP/1.0\r\nConnection: close\r\n"
+		      "Connection: keep-alive\r\n\r\n"),
+		    "GET/0 / ends" },
+		{ __LINE__, B(GET HOST "Connection: close, keep-alive\r\n\r\n"),
+		    "GET/1 / @x ends" },
 		{ __LINE__, B(GET HOST "Connection: Close\r\n\r\n"),
 		    "GET/1 / @x ends" },
 		{ __LINE__, B(GET HOST "Connection: closed\r\n\r\n"),
@@ -347,7 +353,13 @@ test_bad_lines(void **state)
 		    "400 a field's name is no token" },
 		{ __LINE__, B(GET HOST "A\"b\": c\r\n\r\n"),
 		    "400 a field's name is no token" },
-		{ __LINE__, B(GET HOST "A-name-of-sixteen@: c\r\n\r\n"),
+		{ __LINE__, B(GET HOST "A@B: a value that is long\r\n\r\n"),
+		    "400 a field's name is no token" },
+		{ __LINE__, B(GET HOST "A[B: a value that is long\r\n\r\n"),
+		    "400 a field's name is no token" },
+		{ __LINE__, B(GET HOST "A{B: a value that is long\r\n\r\n"),
+		    "400 a field's name is no token" },
+		{ __LINE__, B(GET HOST "A\xe1: a value that is long\r\n\r\n"),
 		    "400 a field's name is no token" },
 		{ __LINE__, B(GET HOST "A\r\n\r\n"),
 		    "400 a field has no colon" },
@@ -425,6 +437,8 @@ test_bad_lines(void **state)
 		    B("THIRTY-THREE-LETTERS-OF-A-METHOD! / HTTP/1.1\r\n\r\n"),
 		    "501 a method that is not known" },
 		/* targets */
+		{ __LINE__, B("HEAD * HTTP/1.1\r\n" HOST "\r\n"),
+		    "400 the target * without OPTIONS" },
 		{ __LINE__, B("GET * HTTP/1.1\r\n" HOST "\r\n"),
 		    "400 the target * without OPTIONS" },
 		{ __LINE__, B("OPTIONS *?a HTTP/1.1\r\n" HOST "\r\n"),
@@ -806,6 +820,29 @@ test_methods(void **state)
 	assert_string_equal(http_method_name(HTTP_N_METHODS), "?");
 }
 
+/* A name that differs from a known one in a bit, but for that of the case, is
+ * another name. */
+static void
+check_near(enum head_field_id id, const char *name)
+{
+	static struct head h;
+	char in[256];
+	size_t scanned = 0;
+	int n;
+
+	for (size_t i = 0; i < strlen(name); i++) {
+		for (unsigned bit = 1; bit < 0x100; bit <<= 1) {
+			n = snprintf(in, sizeof(in),
+			    "GET / HTTP/1.0\r\n%s: 1\r\n\r\n", name);
+			in[strlen("GET / HTTP/1.0\r\n") + i] ^= (char)bit;
+			if (head_parse(&h, in, (size_t)n, &scanned) == HEAD_OK)
+				CHECK(__LINE__, in, "known",
+				    (h.n_of[id] == 1) ==
+					(bit == 0x20 && name[i] != '-'));
+		}
+	}
+}
+
 /* Each field is known by its name, letters folded; and may it come again? */
 static void
 test_field_names(void **state)
@@ -842,6 +879,8 @@ test_field_names(void **state)
 				    : rows[i].name[k] >= 'A'
 					? rows[i].name[k] + 32
 					: rows[i].name[k];
+		check_near(rows[i].id, rows[i].name);
+		check_near(rows[i].id, folded);
 		n = snprintf(in, sizeof(in),
 		    "GET / HTTP/1.0\r\nA: b\r\n%s: 1\r\nC: d\r\n\r\n",
 		    rows[i].name);
@@ -967,7 +1006,15 @@ test_long_heads(void **state)
 		assert_string_equal(
 		    fed(__LINE__, head_of(max + 3), max + 3, steps[i]),
 		    "431 the head is too long");
-		/* the empty line before it counts too */
+		/* known as soon as it is full */
+		assert_string_equal(
+		    fed(__LINE__, head_of(max + 1), max, steps[i]),
+		    "431 the head is too long");
+		assert_string_equal(
+		    fed(__LINE__, head_of(max + 1), max - 1, steps[i]), "more");
+		in = line_of(max + 1, &size);
+		assert_string_equal(fed(__LINE__, in, max, steps[i]),
+		    "414 the request line is too long");
 		in = line_of(max - strlen(HOST "\r\n"), &size);
 		assert_int_equal(size, max);
 		assert_memory_equal(
