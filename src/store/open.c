@@ -24,6 +24,8 @@
 static int open_once(int, const char *, int, enum store_how);
 static void open_pause(int);
 static int open_error(int, enum store_how);
+static int look(
+    int, const char *, int flags, struct store_meta *, enum open_type *);
 static int64_t time_ns(const struct statx_timestamp *);
 static enum open_type mode_type(unsigned);
 
@@ -98,9 +100,24 @@ open_error(int error, enum store_how how)
 int
 open_meta(int fd, struct store_meta *meta, enum open_type *type)
 {
+	return look(fd, "", AT_EMPTY_PATH, meta, type);
+}
+
+int
+open_look_leaf(
+    int dir_fd, const char *leaf, struct store_meta *meta, enum open_type *type)
+{
+	return look(dir_fd, leaf, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, meta,
+	    type);
+}
+
+static int
+look(int fd, const char *name, int flags, struct store_meta *meta,
+    enum open_type *type)
+{
 	struct statx sx;
 
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &sx) == -1)
+	if (statx(fd, name, flags, STATX_BASIC_STATS, &sx) == -1)
 		return -errno;
 	*type = mode_type(sx.stx_mode);
 	*meta = (struct store_meta){

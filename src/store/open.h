@@ -36,6 +36,11 @@ int open_meta(int fd, struct store_meta *, enum open_type *);
 int open_look(int dir_fd, const char *path, enum store_how, struct store_meta *,
     enum open_type *);
 
+/* The same by one statx(2), for a leaf name (no slash in it) of an open
+ * folder; nothing is followed, no automount triggered. */
+int open_look_leaf(
+    int dir_fd, const char *leaf, struct store_meta *, enum open_type *);
+
 /*
  * Opens for reading what a look has found to be a file: to open a FIFO or a
  * device is to act on it, be it closed again at once (a writer who waited for

@@ -1,0 +1,40 @@
+/*
+ * A name that is looked at again and again.  The folders on its way are held
+ * open, and a look is one statx(2) for each segment, each on one leaf name of
+ * a held folder and following no link.  So a look that finds the name proves
+ * just what an open beneath the root through no symlink would find, for the
+ * price of a fraction of it.
+ *
+ * Names in the same folder share its descriptor.  Not thread-safe: one table
+ * belongs to one thread.  No call waits for a disk where the store cannot stall:
+ * what is asked was opened a moment ago, or is asked often.
+ */
+#ifndef STORE_HELD_H
+#define STORE_HELD_H
+
+#include "store/store.h"
+
+struct held_table;
+struct held;
+
+/* NULL: no memory.  store must live as long.  max_folders descriptors at most
+ * are held. */
+struct held_table *held_table_new(const struct store *, unsigned max_folders);
+/* All its names were freed before.  NULL is fine. */
+void held_table_free(struct held_table *);
+
+/*
+ * Holds the name of a file whose look was meta.  0; -EAGAIN (it is not there
+ * any more, is another than meta says, the disk would have to be asked, it is
+ * on another file system than the root, or the store may stall: do without),
+ * -ENOSPC (max_folders are held), -ENOMEM.
+ */
+int held_new(struct held **, struct held_table *, const struct path *,
+    const struct store_meta *);
+void held_free(struct held *, struct held_table *); /* NULL is fine */
+
+/* What the name names now: 0, or -ENOENT (nothing that is served, or the way
+ * to it is another).  A folder is found too. */
+int held_look(const struct held *, struct store_meta *);
+
+#endif
