@@ -29,9 +29,13 @@
 	X(PROXY_BYTES, 4096, "bytes", "a PROXY protocol header")              \
 	X(LISTENERS, 64, "sockets", "listening addresses")                    \
 	X(HELPERS, 64, "threads", "disk threads of one worker")               \
+	X(HOT_FDS, 16384, "descriptors", "files kept open in one worker")     \
+	X(HOT_MB, 4095, "MiB", "kept bytes of files, in one worker")          \
 	X(WALKS, 64, "walks", "folder walks at once in one worker")           \
 	X(DIR_PAGE, 65536, "names", "names of a folder held sorted at once")  \
 	X(DIR_PAGE_BYTES, 1048576, "bytes", "those names together")           \
+	X(LISTING_ENTRIES, 1000000, "entries", "a page of a listing")         \
+	X(SORTED_ENTRIES, 10000, "entries", "a folder sorted by other keys")  \
 	X(HELLO_MS, 5000, "ms", "from accept to a whole hello")               \
 	X(REQUEST_MS, 10000, "ms", "from a request's first byte to its last") \
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \

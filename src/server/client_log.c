@@ -56,7 +56,7 @@ client_line(
 	bool may;
 
 	may = client_log_may(
-	    &w->client_log, c->peer.addr, w->now_ms / 1000, &dropped);
+	    &w->client_log, c->peer.addr.bytes, w->now_ms / 1000, &dropped);
 	if (dropped > 0)
 		log_warn("worker %u %s: %u lines about this client were not"
 			 " written",

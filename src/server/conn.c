@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <linux/sockios.h>
@@ -35,8 +34,10 @@ static void conn_wait(struct conn *);
 static void conn_close(struct conn *);
 static void conn_finish(struct conn *);
 static enum want conn_leave_step(struct conn *);
+static bool conn_is_trusted(const struct worker *, const struct addr *);
 /* ---- deadlines ---- */
 static void conn_set_deadline(struct conn *);
+static void conn_deadline(struct conn *, uint64_t when_ms);
 static uint64_t bytes_taken(const struct conn *);
 static bool conn_is_fast_enough(struct conn *);
 /* ---- buffers ---- */
@@ -55,10 +56,22 @@ conn_open(struct conn *c, struct worker *w, const struct fdpool_client *client)
 	c->fd = client->fd;
 	memcpy(&c->peer, client->tag.bytes, sizeof(c->peer));
 	c->door = c->peer.door == WIRE_DOOR_PUSH ? &door_push : &door_any;
+	c->accepted = c->peer.addr;
+	c->is_proxy = conn_is_trusted(w, &c->peer.addr);
 	link_init(&c->ready);
 	timer_init(&c->timer);
+	c->may_read = true;
 	conn_set_state(c, CONN_HELLO);
 	conn_wake(c);
+}
+
+static bool
+conn_is_trusted(const struct worker *w, const struct addr *peer)
+{
+	for (uint32_t i = 0; i < w->config.n_trusted; i++)
+		if (addr_block_has(&w->config.trusted[i], peer))
+			return true;
+	return false;
 }
 
 void
@@ -75,6 +88,9 @@ conn_event(struct conn *c, uint32_t events)
 {
 	if (events & (EPOLLERR | EPOLLHUP))
 		c->is_gone = true;
+	if (events & EPOLLRDHUP)
+		c->is_half = true;
+	c->may_read = true;
 	conn_wake(c);
 }
 
@@ -104,8 +120,11 @@ conn_run(struct conn *c)
 		conn_wait(c);
 		break;
 	case WANT_NOTHING:
-	case WANT_TURN:
 		conn_wake(c);
+		break;
+	case WANT_TURN: /* behind those that want little */
+		c->woken = true;
+		link_add_last(&c->worker->patient, &c->ready);
 		break;
 	case WANT_LEAVE:
 	case WANT_CLOSE:
@@ -236,47 +255,68 @@ static void
 conn_set_deadline(struct conn *c)
 {
 	const struct wire_config *cf = &c->worker->config;
-	struct timer_wheel *tw = &c->worker->timers;
 	uint64_t now = c->worker->now_ms;
 
 	switch (c->state) {
 	case CONN_HELLO:
 		/* from the accept on, however long it waited for a worker:
 		 * but one that waited has a second to show itself */
-		timer_set(tw, &c->timer,
-		    c->peer.accepted_ms + cf->hello_ms > now + 1000
-			? c->peer.accepted_ms + cf->hello_ms
-			: now + 1000);
+		conn_deadline(c, c->peer.accepted_ms + cf->hello_ms > now + 1000
+				     ? c->peer.accepted_ms + cf->hello_ms
+				     : now + 1000);
 		break;
 	case CONN_IDLE:
-		timer_set(tw, &c->timer, now + cf->idle_ms);
+		conn_deadline(c, now + cf->idle_ms);
 		break;
 	case CONN_REQUEST:
 	case CONN_LEAVING:
-		timer_set(tw, &c->timer, now + cf->request_ms);
+		conn_deadline(c, now + cf->request_ms);
 		break;
 	case CONN_ANSWER:
 		/* what is quickly answered is never measured */
 		c->window_open = false;
-		timer_set(tw, &c->timer, now + cf->rate_window_ms / 60 + 1);
+		conn_deadline(c, now + cf->rate_window_ms / 60 + 1);
 		break;
 	case CONN_FREE:
 	case CONN_CLOSING:
 	case CONN_STATES:
-		timer_clear(tw, &c->timer);
+		timer_clear(&c->worker->timers, &c->timer);
 		break;
 	}
+}
+
+/* Deadlines move with each request and seldom pass: the timer is only ever
+ * brought forward, and looks again when it is early. */
+static void
+conn_deadline(struct conn *c, uint64_t when_ms)
+{
+	c->deadline_ms = when_ms;
+	if (!timer_is_set(&c->timer) || c->timer.due_ms > when_ms)
+		timer_set(&c->worker->timers, &c->timer, when_ms);
+}
+
+void
+conn_idle(struct conn *c)
+{
+	if (c->state == CONN_IDLE)
+		conn_set_deadline(c);
+	else
+		conn_set_state(c, CONN_IDLE);
 }
 
 void
 conn_timed_out(struct conn *c)
 {
+	if (c->deadline_ms > c->worker->now_ms) {
+		conn_deadline(c, c->deadline_ms);
+		return;
+	}
 	if (c->state == CONN_ANSWER &&
 	    (!c->window_open || conn_is_fast_enough(c))) {
 		c->window_open = true;
 		c->window_taken = bytes_taken(c);
-		timer_set(&c->worker->timers, &c->timer,
-		    c->worker->now_ms + c->worker->config.rate_window_ms);
+		conn_deadline(
+		    c, c->worker->now_ms + c->worker->config.rate_window_ms);
 		return;
 	}
 	client_info(c, "closed: too slow in state %s", state_names[c->state]);
@@ -313,6 +353,8 @@ conn_read(struct conn *c)
 {
 	ssize_t n;
 
+	if (!c->may_read)
+		return -EAGAIN;
 	if (need(&c->in, &c->worker->ins) != 0)
 		return -ENOMEM;
 	buf_compact(&c->in);
@@ -321,8 +363,13 @@ conn_read(struct conn *c)
 	do
 		n = recv(c->fd, buf_tail(&c->in), buf_room(&c->in), 0);
 	while (n == -1 && errno == EINTR);
+	if (n == -1 && errno == EAGAIN)
+		c->may_read = false;
 	if (n == -1)
 		return -errno;
+	/* epoll(7), question 9: what comes later is an event of its own */
+	if ((size_t)n < buf_room(&c->in) && !c->is_half)
+		c->may_read = false;
 	buf_added(&c->in, (size_t)n);
 	board_add(&c->worker->board.mine->bytes_received, (uint64_t)n);
 	conn_charge(c, (uint64_t)n);
@@ -385,7 +432,7 @@ conn_sendfile(struct conn *c, int fd, uint64_t *off, uint64_t len)
 }
 
 ssize_t
-conn_writev(struct conn *c, const struct iovec *iov, int n_iov)
+conn_writev(struct conn *c, const struct iovec *iov, int n_iov, bool more)
 {
 	struct msghdr msg = {
 		.msg_iov = (struct iovec *)(uintptr_t)iov,
@@ -394,7 +441,7 @@ conn_writev(struct conn *c, const struct iovec *iov, int n_iov)
 	ssize_t n;
 
 	do
-		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
+		n = sendmsg(c->fd, &msg, MSG_NOSIGNAL | (more ? MSG_MORE : 0));
 	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -errno;
@@ -406,12 +453,10 @@ const char *
 conn_name(const struct conn *c)
 {
 	static char name[80];
-	char addr[INET6_ADDRSTRLEN] = "local";
+	char addr[ADDR_TEXT];
 
-	if (c->peer.family != 0)
-		inet_ntop(c->peer.family == 4 ? AF_INET : AF_INET6,
-		    c->peer.addr, addr, sizeof(addr));
-	snprintf(name, sizeof(name), "conn %u %s", c->number, addr);
+	snprintf(name, sizeof(name), "conn %u %s", c->number,
+	    addr_text(addr, &c->peer.addr));
 	return name;
 }
 

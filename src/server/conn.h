@@ -61,13 +61,18 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	bool in_epoll;
+	bool may_read; /* there may be more to receive than was */
+	bool is_half; /* its end of what the client sends may be there too */
 	bool at_eof; /* the client sends no more */
+	bool is_proxy; /* --trust-proxy: it speaks for others */
 	bool on_disk; /* its last turn ended with WANT_DISK */
 	bool is_gone; /* the socket is dead: nobody waits for an answer */
 	bool is_shut; /* was told that no more comes */
 	bool woken; /* linked in the worker's ready list */
 	struct link ready;
 	struct timer timer;
+	uint64_t deadline_ms; /* the timer may be set to before it */
+	size_t scanned; /* of in, for the end of a head; the door's */
 	struct buf in; /* memory only while bytes are in it */
 	struct buf out;
 	uint64_t n_sent; /* bytes, ever */
@@ -76,7 +81,8 @@ struct conn {
 	uint32_t n_thrown; /* bytes read while leaving */
 	uint32_t turn_left; /* bytes this turn may still send */
 	uint32_t number; /* in the table, for the log */
-	struct wire_tag peer;
+	struct wire_tag peer; /* its address: of whom a proxy speaks for */
+	struct addr accepted; /* the one that was connected from */
 };
 
 #define CONN_IN_SIZE (LIM_TRAIN_REQUEST_BYTES + 64)
@@ -104,9 +110,12 @@ void conn_job_done(struct conn *);
 /* ---- for the doors ---- */
 
 void conn_set_state(struct conn *, enum conn_state);
+/* An answer is whole: CONN_IDLE, with the deadline for the next request. */
+void conn_idle(struct conn *);
 
 /*
- * Reads what has come into conn->in (which gets memory if it has none).
+ * Reads what has come into conn->in (which gets memory if it has none).  A short
+ * count was all there is, and is remembered: no call is made in vain.
  * Returns a count, 0 at the end of what the client sends, -EAGAIN, -ENOBUFS
  * (in is full), -ENOMEM, or what recv said.
  */
@@ -132,9 +141,10 @@ int conn_flush(struct conn *, bool more);
  */
 ssize_t conn_sendfile(struct conn *, int fd, uint64_t *off, uint64_t len);
 
-/* Sends a gathered message; the count, -EAGAIN, or what sendmsg said. */
+/* Sends a gathered message; more as in conn_flush.  The count, -EAGAIN, or what
+ * sendmsg said. */
 struct iovec;
-ssize_t conn_writev(struct conn *, const struct iovec *, int n);
+ssize_t conn_writev(struct conn *, const struct iovec *, int n, bool more);
 
 /* "conn 17 203.0.113.5"; valid until the next call. */
 const char *conn_name(const struct conn *);

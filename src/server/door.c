@@ -1,17 +1,19 @@
 #include <errno.h>
 
+#include "http/proxy.h"
 #include "server/client_log.h"
 #include "server/door.h"
 #include "server/worker.h"
 #include "train/train.h"
 
-/*
- * The first byte decides: 0xF5 is the train's.  Another is no protocol that
- * is spoken here, so there is no form an answer could have.
- */
+#define TLS_HANDSHAKE 0x16
+
+/* The first byte decides: 0xF5 is the train's, 0x16 begins TLS, which is not
+ * spoken here, and what is neither is taken for HTTP. */
 static enum want
 any_step(struct conn *c)
 {
+	size_t size;
 	ssize_t n;
 
 	n = conn_read(c);
@@ -19,11 +21,30 @@ any_step(struct conn *c)
 		return WANT_READ;
 	if (n <= 0)
 		return WANT_CLOSE;
-	if (*buf_head(&c->in) != (unsigned char)TRAIN_MAGIC[0]) {
-		client_info(c, "closed: speaks no train");
+	if (c->is_proxy)
+		switch (proxy_parse(
+		    buf_head(&c->in), buf_len(&c->in), &size, &c->peer.addr)) {
+		case PROXY_OK:
+			buf_drop(&c->in, size);
+			c->is_proxy = false; /* it has said all it may */
+			if (buf_len(&c->in) == 0)
+				return any_step(c);
+			break;
+		case PROXY_NONE:
+			break;
+		case PROXY_MORE:
+			return any_step(c);
+		case PROXY_BAD:
+			client_info(c, "closed: a bad PROXY header");
+			return WANT_CLOSE;
+		}
+	if (*buf_head(&c->in) == TLS_HANDSHAKE) {
+		client_info(c, "closed: speaks TLS");
 		return WANT_CLOSE;
 	}
-	c->door = &door_train;
+	c->door = *buf_head(&c->in) == (unsigned char)TRAIN_MAGIC[0]
+		      ? &door_train
+		      : &door_http;
 	return c->door->step(c);
 }
 

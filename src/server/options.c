@@ -14,6 +14,7 @@ enum option_type {
 	TYPE_STRING,
 	TYPE_LISTEN, /* may come again; the count follows the array */
 	TYPE_ANONYMOUS,
+	TYPE_TRUSTED,
 	TYPE_LOG_LEVEL,
 	TYPE_STATUS,
 	TYPE_HELP,
@@ -40,6 +41,8 @@ static const struct option_row rows[] = {
 	    "where --push waits for clients; may come again" },
 	{ "anonymous", TYPE_ANONYMOUS, 0, 0, 0, 0, "read",
 	    "let anyone read; needed to listen beyond this machine" },
+	{ "trust-proxy", TYPE_TRUSTED, 0, 0, 0, 0, "ADDR[/BITS]",
+	    "believe what it says of its clients; may come again" },
 	{ "workers", TYPE_NUMBER, FIELD(workers), 1, LIM_WORKERS, 0, "N",
 	    "worker processes (default: one per core)" },
 	{ "slots", TYPE_NUMBER, FIELD(slots), 1, LIM_SLOTS, 0, "N",
@@ -48,6 +51,8 @@ static const struct option_row rows[] = {
 	    "clients that wait in the master (default 1024)" },
 	{ "helpers", TYPE_NUMBER, FIELD(helpers), 2, LIM_HELPERS, 4, "N",
 	    "disk threads of each worker (default 4)" },
+	{ "cache", TYPE_NUMBER, FIELD(hot_mb), 0, LIM_HOT_MB, 64, "MIB",
+	    "memory of each worker for small files (default 64)" },
 	{ "hello-timeout", TYPE_SECONDS, FIELD(hello_ms), 1, 3600,
 	    LIM_HELLO_MS / 1000, "SECONDS",
 	    "from accept to a whole hello (default 5)" },
@@ -165,6 +170,20 @@ option_apply(struct options *o, const struct option_row *row, const char *arg,
 		if (o->anonymous_read)
 			return 0;
 		snprintf(why, cap, "--anonymous takes the word read");
+		return -1;
+	case TYPE_TRUSTED:
+		if (o->n_trusted == LIM_PROXIES) {
+			snprintf(why, cap, "--%s may come %d times at most",
+			    row->name, LIM_PROXIES);
+			return -1;
+		}
+		if (addr_block_parse(&o->trusted[o->n_trusted], arg)) {
+			o->n_trusted++;
+			return 0;
+		}
+		snprintf(why, cap,
+		    "--trust-proxy takes an address, a block as 10.0.0.0/8,"
+		    " or unix");
 		return -1;
 	case TYPE_LOG_LEVEL:
 		if (set_level(o, arg) == 0)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/limits.h"
 #include "base/log.h"
 
@@ -29,11 +30,14 @@ struct options {
 	const char *access_log; /* NULL: none */
 	const char *congestion; /* NULL: the system's default */
 	bool anonymous_read; /* said explicitly */
+	unsigned n_trusted;
+	struct addr_block trusted[LIM_PROXIES];
 	enum log_level log_level;
 	unsigned workers; /* 0: one per core */
 	unsigned slots; /* 0: the default, fitted to RLIMIT_NOFILE */
 	unsigned queue;
 	unsigned helpers;
+	unsigned hot_mb;
 	unsigned hello_ms;
 	unsigned request_ms;
 	unsigned idle_ms;

@@ -49,7 +49,7 @@ push_step(struct conn *c)
 			return WANT_DISK;
 		n = push_file_gather(
 		    file, c->n_sent, p->window.end, iov, PUSH_IOVS);
-		n = conn_writev(c, iov, (int)n);
+		n = conn_writev(c, iov, (int)n, false);
 		if (n == -EAGAIN)
 			return WANT_WRITE;
 		if (n < 0) {

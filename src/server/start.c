@@ -29,9 +29,14 @@
 /* ---- parts of start_open, in its order ---- */
 static void open_listeners(
     struct start *, const char *const *addrs, unsigned n, enum wire_door);
+static void take_over_listeners(struct start *);
+static void add_listener(struct start *, int fd, enum wire_door, bool is_ours);
+static void
+check_reach(const struct options *, enum listen_reach, const char *name);
 static void open_root(struct start *);
 static void open_push(struct start *);
 static unsigned fit_slots(const struct options *);
+static unsigned fit_hot_fds(unsigned slots);
 static void open_control(struct start *);
 static void open_board(struct start *);
 static void open_log(struct start *);
@@ -56,10 +61,11 @@ start_open(struct start *s, const struct options *o)
 	logger_child_init(&s->logger);
 	if (o->dir != NULL) {
 		open_root(s);
+		take_over_listeners(s);
 		if (o->n_listen > 0)
 			open_listeners(
 			    s, o->listen, o->n_listen, WIRE_DOOR_ANY);
-		else
+		else if (s->n_listeners == 0)
 			open_listeners(s, standard, 1, WIRE_DOOR_ANY);
 	}
 	if (o->push_file != NULL) {
@@ -72,6 +78,7 @@ start_open(struct start *s, const struct options *o)
 	open_board(s);
 	open_log(s);
 	make_config(s);
+	s->config.hot_fds = fit_hot_fds(slots);
 	make_pool_options(s, slots);
 }
 
@@ -83,25 +90,53 @@ open_listeners(
 	int fd, r;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!o->anonymous_read &&
-		    listen_reach(addrs[i]) == LISTEN_BEYOND)
-			fatalx("%s is reachable from other machines, and"
-			       " everyone could read: say --anonymous=read if"
-			       " that is meant",
-			    addrs[i]);
+		check_reach(o, listen_reach(addrs[i]), addrs[i]);
 		r = listen_open(&fd, addrs[i], o->congestion);
 		if (r == -EINVAL)
-			fatalx("%s is no address: write 127.0.0.1:8686 or"
-			       " [::1]:8686",
+			fatalx("%s is no address: write 127.0.0.1:8686,"
+			       " [::1]:8686 or unix:/run/netpan.sock",
 			    addrs[i]);
 		if (r == -ENOENT)
 			fatalx("this kernel has no congestion control %s",
 			    o->congestion);
 		if (r != 0)
 			fatalx("listen %s: %s", addrs[i], strerror(-r));
-		s->listener[s->n_listeners].fd = fd;
-		s->listener[s->n_listeners++].door = door;
+		add_listener(s, fd, door, true);
 	}
+}
+
+static void
+take_over_listeners(struct start *s)
+{
+	int fds[LIM_LISTENERS], n;
+	char name[LISTEN_NAME];
+
+	n = listen_inherited(fds, LIM_LISTENERS, s->options->congestion);
+	if (n < 0)
+		fatalx("the sockets in LISTEN_FDS cannot be taken over: %s",
+		    strerror(-n));
+	for (int i = 0; i < n; i++) {
+		check_reach(s->options, listen_reach_of(fds[i]),
+		    listen_name(fds[i], name, sizeof(name)));
+		add_listener(s, fds[i], WIRE_DOOR_ANY, false);
+	}
+}
+
+static void
+add_listener(struct start *s, int fd, enum wire_door door, bool is_ours)
+{
+	s->listener[s->n_listeners].fd = fd;
+	s->listener[s->n_listeners].door = door;
+	s->listener[s->n_listeners++].is_ours = is_ours;
+}
+
+static void
+check_reach(const struct options *o, enum listen_reach reach, const char *name)
+{
+	if (reach == LISTEN_BEYOND && !o->anonymous_read)
+		fatalx("%s is reachable from other machines, and everyone"
+		       " could read: say --anonymous=read if that is meant",
+		    name);
 }
 
 static void
@@ -168,6 +203,19 @@ fit_slots(const struct options *o)
 	return (unsigned)fit;
 }
 
+/* What connections leave free, the files that are asked for often may have. */
+static unsigned
+fit_hot_fds(unsigned slots)
+{
+	rlim_t taken = FD_RESERVE + FDS_PER_SLOT * (rlim_t)slots;
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_cur <= taken)
+		return 0;
+	rl.rlim_cur -= taken;
+	return rl.rlim_cur < LIM_HOT_FDS ? (unsigned)rl.rlim_cur : LIM_HOT_FDS;
+}
+
 /* Only one that was asked for must be there. */
 static void
 open_control(struct start *s)
@@ -232,6 +280,9 @@ make_config(struct start *s)
 	s->config.has_root = s->root_fd != -1;
 	s->config.has_push = s->push_fd != -1;
 	s->config.has_log = s->logger.write_fd != -1;
+	s->config.hot_bytes = o->hot_mb << 20;
+	s->config.n_trusted = o->n_trusted;
+	memcpy(s->config.trusted, o->trusted, sizeof(s->config.trusted));
 }
 
 static unsigned
@@ -281,7 +332,7 @@ make_pool_options(struct start *s, unsigned slots)
 void
 start_announce(const struct start *s)
 {
-	char name[80];
+	char name[LISTEN_NAME];
 
 	for (unsigned i = 0; i < s->n_listeners; i++) {
 		listen_name(s->listener[i].fd, name, sizeof(name));
@@ -294,19 +345,32 @@ start_announce(const struct start *s)
 	if (s->root_fd == -1 || log_level() < LOG_INFO)
 		return;
 	listen_name(s->listener[0].fd, name, sizeof(name));
+	if (listen_port(s->listener[0].fd) == 0) {
+		fprintf(stderr,
+		    "\n  %s is served.  Fetch from it with\n\n"
+		    "    curl --unix-socket %s http://localhost/\n\n",
+		    s->options->dir, name + strlen("unix:"));
+		return;
+	}
 	fprintf(stderr,
-	    "\n  %s is served.  Fetch from it with\n\n"
+	    "\n  %s is served.  Open http://%s/ in a browser, or\n"
+	    "  fetch from it with\n\n"
+	    "    curl -O http://%s/NAME\n"
 	    "    netpan ls -l train://%s/\n"
 	    "    netpan get train://%s/NAME\n"
 	    "    netpan get -r -o FOLDER train://%s/\n\n",
-	    s->options->dir, name, name, name);
+	    s->options->dir, name, name, name, name, name);
 }
 
 void
 start_close_listeners(struct start *s)
 {
 	for (unsigned i = 0; i < s->n_listeners; i++)
-		fd_close(&s->listener[i].fd);
+		if (s->listener[i].fd != -1) {
+			if (s->listener[i].is_ours)
+				listen_unlink(s->listener[i].fd);
+			fd_close(&s->listener[i].fd);
+		}
 }
 
 void
@@ -336,14 +400,14 @@ on_accept(void *arg, int conn_fd, unsigned listener_id,
 	if (peer->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
 		const struct sockaddr_in *v4 = (const void *)peer;
 
-		tag.family = 4;
-		memcpy(tag.addr, &v4->sin_addr, 4);
+		tag.addr.family = 4;
+		memcpy(tag.addr.bytes, &v4->sin_addr, 4);
 	} else if (peer->sa_family == AF_INET6 &&
 		   len >= sizeof(struct sockaddr_in6)) {
 		const struct sockaddr_in6 *v6 = (const void *)peer;
 
-		tag.family = 6;
-		memcpy(tag.addr, &v6->sin6_addr, 16);
+		tag.addr.family = 6;
+		memcpy(tag.addr.bytes, &v6->sin6_addr, 16);
 	}
 	memcpy(out->bytes, &tag, sizeof(tag));
 	return true;

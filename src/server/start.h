@@ -14,7 +14,8 @@ struct start {
 	struct {
 		int fd;
 		enum wire_door door;
-	} listener[2 * LIM_LISTENERS];
+		bool is_ours; /* else a service manager's, who keeps it */
+	} listener[3 * LIM_LISTENERS];
 	unsigned n_listeners;
 	struct control control;
 	char control_path[108];

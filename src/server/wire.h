@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "base/limits.h"
 #include "fdpool.h"
 
@@ -18,8 +19,7 @@ enum wire_door { WIRE_DOOR_ANY, WIRE_DOOR_PUSH, WIRE_DOORS };
 
 struct wire_tag {
 	uint64_t accepted_ms; /* clock_ms when the master accepted */
-	unsigned char addr[16]; /* the peer's; IPv4 in the first four */
-	uint8_t family; /* 4, 6, or 0 when unknown */
+	struct addr addr; /* the peer's; family 0: a local socket's */
 	uint8_t door; /* enum wire_door */
 	uint8_t zero[6];
 };
@@ -38,15 +38,20 @@ struct wire_config {
 	uint32_t idle_ms;
 	uint32_t rate_window_ms;
 	uint32_t min_rate;
+	uint32_t hot_fds; /* descriptors for files that are asked for often */
+	uint32_t hot_bytes; /* memory for such files' bytes */
 	/* the kept descriptors, in this order; behind them the board, to write
 	 * and to read */
 	uint32_t has_root; /* the tree */
 	uint32_t has_push; /* the file to push */
 	uint32_t has_log; /* the access log's pipe */
+	uint32_t n_trusted; /* of those below that are in use */
+	struct addr_block trusted[LIM_PROXIES]; /* proxies */
 	char push_name[LIM_SEG_BYTES + 1];
 };
 
-static_assert(sizeof(struct wire_config) == 11 * 4 + 256,
+static_assert(sizeof(struct wire_config) ==
+		  14 * 4 + LIM_PROXIES * sizeof(struct addr_block) + 256,
     "no padding in what the workers are told");
 static_assert(sizeof(struct wire_config) <= FDPOOL_HELLO_MAX,
     "the configuration fits the pool's hello");

@@ -20,11 +20,13 @@
 #define CLIENTS_AT_ONCE 64
 #define CLIENTS_A_TURN 256
 #define PASS_MS 50
+#define PATIENT_NS 200000
 
 /* Free blocks that are kept: a busy worker's, not a flood's. */
 #define KEEP_INS 256
 #define KEEP_OUTS 32
 #define KEEP_ANSWERS 64
+#define KEEP_HTTPS 1024
 
 /* ---- set-up ---- */
 static int worker_set_up(struct worker *, unsigned slots);
@@ -33,7 +35,9 @@ static int worker_watch(struct worker *, int fd, void *tag);
 /* ---- the loop ---- */
 static int worker_loop(struct worker *);
 static int worker_accept(struct worker *);
+static void worker_look_at_clock(struct worker *);
 static void worker_run_ready(struct worker *);
+static void worker_run_patient(struct worker *);
 static void worker_run_timers(struct worker *);
 static void worker_drain(struct worker *);
 
@@ -71,10 +75,12 @@ worker_set_up(struct worker *w, unsigned slots)
 		w->free[w->n_free++] = slots - 1 - i;
 	}
 	link_init(&w->ready);
+	link_init(&w->patient);
+	slab_init(&w->https, sizeof(struct http), KEEP_HTTPS);
 	slab_init(&w->ins, CONN_IN_SIZE, KEEP_INS);
 	slab_init(&w->outs, CONN_OUT_SIZE, KEEP_OUTS);
 	slab_init(&w->answers, answer_size, KEEP_ANSWERS);
-	w->now_ms = clock_ms();
+	worker_look_at_clock(w);
 	timer_wheel_init(&w->timers, w->now_ms);
 	r = fdpool_worker_open(&w->pool, FDPOOL_CHANNEL_FD, slots);
 	if (r == 0)
@@ -96,6 +102,7 @@ static int
 worker_configure(struct worker *w)
 {
 	int kept_fd = FDPOOL_CHANNEL_FD + 1, log_fd = -1;
+	struct hot_options hot;
 	const void *hello;
 	size_t len;
 	int r = 0;
@@ -110,6 +117,13 @@ worker_configure(struct worker *w)
 	log_open("netpand", (enum log_level)w->config.log_level);
 	if (w->config.has_root)
 		r = store_new(&w->store, kept_fd++);
+	if (r == 0 && w->store != NULL) {
+		hot.store = w->store;
+		hot.max_fds = w->config.hot_fds;
+		hot.max_bytes = w->config.hot_bytes;
+		w->hot = hot_new(&hot);
+		r = w->hot == NULL ? -ENOMEM : 0;
+	}
 	if (r == 0 && w->config.has_push)
 		r = push_file_new(&w->push, kept_fd++, w->config.push_name);
 	if (w->config.has_log)
@@ -144,12 +158,12 @@ worker_loop(struct worker *w)
 
 	while (!w->draining || w->n_free < w->slots) {
 		n = epoll_wait(w->epoll_fd, events, EVENTS,
-		    link_is_linked(&w->ready)
+		    link_is_linked(&w->ready) || link_is_linked(&w->patient)
 			? 0
 			: timer_wait_ms(&w->timers, w->now_ms));
 		if (n == -1 && errno != EINTR)
 			return -errno;
-		w->now_ms = clock_ms();
+		worker_look_at_clock(w);
 		for (int i = 0; i < n; i++) {
 			void *tag = events[i].data.ptr;
 
@@ -163,6 +177,7 @@ worker_loop(struct worker *w)
 				return r;
 		}
 		worker_run_ready(w);
+		worker_run_patient(w);
 		worker_run_timers(w);
 		board_set(&w->board.mine->open, w->slots - w->n_free);
 		access_log_flush(&w->access_log);
@@ -223,6 +238,30 @@ worker_run_ready(struct worker *w)
 	}
 	link_move_all(&now, &w->ready);
 	link_move_all(&w->ready, &now);
+}
+
+/* Those that send much go on in the time that nobody else needs: after some
+ * turns the loop looks whether somebody does. */
+static void
+worker_run_patient(struct worker *w)
+{
+	while (link_is_linked(&w->patient) && !link_is_linked(&w->ready)) {
+		struct conn *c = link_entry(
+		    w->patient.next, struct conn, ready);
+
+		link_remove(&c->ready);
+		conn_run(c);
+		if (clock_ns() - w->now_ns > PATIENT_NS)
+			break;
+	}
+}
+
+static void
+worker_look_at_clock(struct worker *w)
+{
+	w->now_ns = clock_ns();
+	w->now_ms = w->now_ns / 1000000;
+	w->wall_s = clock_wall_s();
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "server/board.h"
 #include "server/client_log.h"
 #include "server/conn.h"
+#include "server/http_state.h"
 #include "server/wire.h"
 
 struct store;
@@ -22,6 +23,8 @@ struct worker {
 	unsigned index;
 	int epoll_fd;
 	uint64_t now_ms; /* of this turn of the loop */
+	uint64_t now_ns;
+	int64_t wall_s;
 	struct wire_config config;
 	struct store *store; /* NULL: push only */
 	struct push_file *push; /* NULL: none */
@@ -31,7 +34,10 @@ struct worker {
 	struct board board;
 	struct access_log access_log;
 	struct link ready; /* connections to run */
-	struct slab ins, outs, answers;
+	struct link patient; /* those that have had their turn, and go on */
+	struct slab ins, outs, answers, https;
+	struct hot *hot; /* NULL: push only */
+	struct http_desk http;
 	struct conn *conns; /* the table; slots entries */
 	uint32_t slots;
 	uint32_t *free; /* a stack of free entries' numbers */

@@ -24,8 +24,8 @@
 static int open_once(int, const char *, int, enum store_how);
 static void open_pause(int);
 static int open_error(int, enum store_how);
-static int look(
-    int, const char *, int flags, struct store_meta *, enum open_type *);
+static int
+look(int, const char *, int flags, struct store_meta *, enum open_type *);
 static int64_t time_ns(const struct statx_timestamp *);
 static enum open_type mode_type(unsigned);
 
@@ -107,8 +107,8 @@ int
 open_look_leaf(
     int dir_fd, const char *leaf, struct store_meta *meta, enum open_type *type)
 {
-	return look(dir_fd, leaf, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, meta,
-	    type);
+	return look(
+	    dir_fd, leaf, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, meta, type);
 }
 
 static int

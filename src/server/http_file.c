@@ -1,0 +1,487 @@
+/* A file as an answer: whole, in part, in parts, or not at all. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "server/client_log.h"
+#include "server/http_state.h"
+#include "server/worker.h"
+#include "store/store.h"
+
+#define BOUNDARY_LEN 32
+#define PART_HEAD_MAX 512
+
+/* An answer of several ranges: multipart/byteranges, RFC 9110 14.6. */
+struct http_parts {
+	struct ranges ranges;
+	unsigned next; /* the range whose head is due */
+	const char *type; /* of each part */
+	char boundary[BOUNDARY_LEN + 1];
+};
+
+/* ---- choosing ---- */
+static bool has_conditions(const struct head *);
+static struct cond_of
+cond_of_file(const struct http_ask *, const struct hot_file *);
+static bool is_download(const struct http_ask *);
+static enum want answer_without_body(
+    const struct http_ask *, struct hot_file *, unsigned status);
+static enum want answer_whole(const struct http_ask *, struct hot_file *);
+static enum want answer_ranges(
+    const struct http_ask *, struct hot_file *, const struct ranges *);
+/* ---- heads ---- */
+static void
+put_fields(struct reply *, const struct http_ask *, const struct hot_file *);
+static struct str leaf_of(const struct hot_file *);
+static uint64_t parts_length(const struct http_parts *, uint64_t size);
+static int
+part_head(const struct http_parts *, unsigned i, uint64_t size, struct buf *);
+/* ---- sending ---- */
+static enum want send_from_memory(
+    const struct http_ask *, struct hot_file *, const char *, size_t);
+static enum want send_file(const struct http_ask *, struct hot_file *,
+    unsigned status, uint64_t off, uint64_t end, struct http_parts *);
+static bool next_part(struct http *);
+static ssize_t send_stretch(struct http *);
+static bool have_window(struct http *);
+static void fetch_run(struct job *);
+
+enum want
+http_file(const struct http_ask *ask, struct hot_file *file)
+{
+	const struct head *head = ask->head;
+	struct ranges ranges;
+	struct cond_of of;
+
+	if (has_conditions(head)) {
+		of = cond_of_file(ask, file);
+		switch (cond_check(head, &of)) {
+		case COND_NOT_MODIFIED:
+			return answer_without_body(ask, file, 304);
+		case COND_FAILED:
+			return answer_without_body(ask, file, 412);
+		case COND_GO_ON:
+			break;
+		}
+	}
+	if (head->n_of[HEAD_RANGE] > 0 && head->method == HTTP_GET) {
+		of = cond_of_file(ask, file);
+		if (cond_range_holds(head, &of))
+			switch (ranges_parse(&ranges,
+			    head_get(head, HEAD_RANGE), file->meta.size)) {
+			case RANGE_PARTS:
+				return answer_ranges(ask, file, &ranges);
+			case RANGE_NONE:
+				return answer_without_body(ask, file, 416);
+			case RANGE_WHOLE:
+				break;
+			}
+	}
+	return answer_whole(ask, file);
+}
+
+static bool
+has_conditions(const struct head *head)
+{
+	return (head->n_of[HEAD_IF_MATCH] | head->n_of[HEAD_IF_NONE_MATCH] |
+		   head->n_of[HEAD_IF_MODIFIED_SINCE] |
+		   head->n_of[HEAD_IF_UNMODIFIED_SINCE]) != 0;
+}
+
+static struct cond_of
+cond_of_file(const struct http_ask *ask, const struct hot_file *file)
+{
+	return (struct cond_of){ .exists = true,
+		.etag = { .p = file->etag, .len = file->etag_len },
+		.has_mtime = true,
+		.mtime = http_seconds(file->meta.mtime_ns),
+		.now = ask->conn->worker->wall_s };
+}
+
+static bool
+is_download(const struct http_ask *ask)
+{
+	return query_has(&ask->conn->worker->http.query, STR("download"));
+}
+
+/* 304 has the fields that a 200 would have (RFC 9110 15.4.5). */
+static enum want
+answer_without_body(
+    const struct http_ask *ask, struct hot_file *file, unsigned status)
+{
+	struct conn *c = ask->conn;
+	uint64_t sent_before = c->n_sent + buf_len(&c->out);
+	char range[32];
+	struct reply r;
+	int n;
+
+	if (status != 304) {
+		n = snprintf(range, sizeof(range), "bytes */%llu",
+		    (unsigned long long)file->meta.size);
+		hot_release(c->worker->hot, file);
+		if (status == 412)
+			return http_say(ask, 412,
+			    "The file is not as the request supposes.");
+		return http_say_with(ask, 416, "The file has no such part.",
+		    "Content-Range",
+		    (struct str){ .p = range, .len = (size_t)n });
+	}
+	if (conn_need_out(c) != 0) {
+		hot_release(c->worker->hot, file);
+		return WANT_CLOSE;
+	}
+	http_begin(&r, &c->out, &c->worker->http.second, 304, ask->keep);
+	put_fields(&r, ask, file);
+	hot_release(c->worker->hot, file);
+	if (reply_end(&r) != 0)
+		return WANT_CLOSE;
+	return http_answered(ask, 304, sent_before);
+}
+
+static enum want
+answer_whole(const struct http_ask *ask, struct hot_file *file)
+{
+	struct conn *c = ask->conn;
+	const struct http_second *second = &c->worker->http.second;
+	bool wants_body = ask->head->method == HTTP_GET;
+	struct mime mime;
+	struct reply r;
+
+	if (is_download(ask)) {
+		if (conn_need_out(c) != 0) {
+			hot_release(c->worker->hot, file);
+			return WANT_CLOSE;
+		}
+		mime = mime_of_name(leaf_of(file).p, leaf_of(file).len);
+		http_begin(&r, &c->out, second, 200, ask->keep);
+		reply_field(&r, "Content-Type",
+		    (struct str){ .p = mime.type, .len = strlen(mime.type) });
+		reply_field_u64(&r, "Content-Length", file->meta.size);
+		put_fields(&r, ask, file);
+		if (reply_end(&r) != 0) {
+			hot_release(c->worker->hot, file);
+			return WANT_CLOSE;
+		}
+		return send_file(
+		    ask, file, 200, 0, wants_body ? file->meta.size : 0, NULL);
+	}
+	if (wants_body && file->whole != NULL)
+		return send_from_memory(ask, file, (const char *)file->whole,
+		    file->head_len + file->meta.size);
+	if (!wants_body)
+		return send_from_memory(ask, file, file->head, file->head_len);
+	if (conn_need_out(c) != 0) {
+		hot_release(c->worker->hot, file);
+		return WANT_CLOSE;
+	}
+	buf_put(
+	    &c->out, second->ok[ask->keep].bytes, second->ok[ask->keep].len);
+	buf_put(&c->out, file->head, file->head_len);
+	return send_file(ask, file, 200, 0, file->meta.size, NULL);
+}
+
+static enum want
+answer_ranges(const struct http_ask *ask, struct hot_file *file,
+    const struct ranges *ranges)
+{
+	struct conn *c = ask->conn;
+	struct mime mime = mime_of_name(leaf_of(file).p, leaf_of(file).len);
+	struct http_parts *parts = NULL;
+	uint64_t off = 0, end = 0;
+	unsigned char random[BOUNDARY_LEN / 2];
+	char type[64 + BOUNDARY_LEN];
+	struct reply r;
+	int n;
+
+	if (conn_need_out(c) != 0)
+		goto fail;
+	http_begin(&r, &c->out, &c->worker->http.second, 206, ask->keep);
+	if (ranges->n == 1) {
+		off = ranges->range[0].first;
+		end = ranges->range[0].last + 1;
+		reply_field(&r, "Content-Type",
+		    (struct str){ .p = mime.type, .len = strlen(mime.type) });
+		reply_field_u64(&r, "Content-Length", end - off);
+		reply_content_range(&r, off, end - 1, file->meta.size);
+	} else {
+		parts = calloc(1, sizeof(*parts));
+		if (parts == NULL)
+			goto fail;
+		parts->ranges = *ranges;
+		parts->type = mime.type;
+		randombytes_buf(random, sizeof(random));
+		sodium_bin2hex(parts->boundary, sizeof(parts->boundary), random,
+		    sizeof(random));
+		n = snprintf(type, sizeof(type),
+		    "multipart/byteranges; boundary=%s", parts->boundary);
+		reply_field(&r, "Content-Type",
+		    (struct str){ .p = type, .len = (size_t)n });
+		reply_field_u64(
+		    &r, "Content-Length", parts_length(parts, file->meta.size));
+	}
+	put_fields(&r, ask, file);
+	if (reply_end(&r) == 0)
+		return send_file(ask, file, 206, off, end, parts);
+fail:
+	free(parts);
+	hot_release(c->worker->hot, file);
+	return WANT_CLOSE;
+}
+
+/* ---- heads ---- */
+
+static void
+put_fields(
+    struct reply *r, const struct http_ask *ask, const struct hot_file *file)
+{
+	struct http_file_fields fields = {
+		.name = leaf_of(file),
+		.etag = { .p = file->etag, .len = file->etag_len },
+		.mtime_ns = file->meta.mtime_ns,
+		.is_download = is_download(ask),
+	};
+
+	http_put_file_fields(r, &fields);
+}
+
+static struct str
+leaf_of(const struct hot_file *file)
+{
+	const char *slash = memrchr(file->name, '/', file->name_len);
+	const char *leaf = slash == NULL ? file->name : slash + 1;
+
+	return (struct str){ .p = leaf,
+		.len = file->name_len - (size_t)(leaf - file->name) };
+}
+
+/* What part_head writes, and the bytes between. */
+static uint64_t
+parts_length(const struct http_parts *p, uint64_t size)
+{
+	char bytes[PART_HEAD_MAX];
+	uint64_t length = 0;
+	struct buf b;
+
+	for (unsigned i = 0; i <= p->ranges.n; i++) {
+		buf_init(&b, bytes, sizeof(bytes));
+		part_head(p, i, size, &b);
+		length += buf_len(&b);
+		if (i < p->ranges.n)
+			length += p->ranges.range[i].last -
+				  p->ranges.range[i].first + 1;
+	}
+	return length;
+}
+
+/* The head of part i; behind the last the end of them all. */
+static int
+part_head(
+    const struct http_parts *p, unsigned i, uint64_t size, struct buf *out)
+{
+	char bytes[PART_HEAD_MAX];
+	int n;
+
+	if (i == p->ranges.n)
+		n = snprintf(
+		    bytes, sizeof(bytes), "\r\n--%s--\r\n", p->boundary);
+	else
+		n = snprintf(bytes, sizeof(bytes),
+		    "\r\n--%s\r\n"
+		    "Content-Type: %s\r\n"
+		    "Content-Range: bytes %llu-%llu/%llu\r\n\r\n",
+		    p->boundary, p->type,
+		    (unsigned long long)p->ranges.range[i].first,
+		    (unsigned long long)p->ranges.range[i].last,
+		    (unsigned long long)size);
+	assert(n > 0 && (size_t)n < sizeof(bytes));
+	return buf_put(out, bytes, (size_t)n);
+}
+
+/* ---- sending ---- */
+
+/*
+ * The common case, and the hottest code here: everything is in memory.  It
+ * goes straight to the socket when no other request waits behind this one,
+ * else behind the answers that are kept back for company.
+ */
+static enum want
+send_from_memory(const struct http_ask *ask, struct hot_file *file,
+    const char *p, size_t len)
+{
+	struct conn *c = ask->conn;
+	const struct http_second *second = &c->worker->http.second;
+	struct iovec iov[2] = {
+		{ .iov_base = (void *)(uintptr_t)second->ok[ask->keep].bytes,
+		    .iov_len = second->ok[ask->keep].len },
+		{ .iov_base = (void *)(uintptr_t)p, .iov_len = len },
+	};
+	uint64_t sent_before = c->n_sent + buf_len(&c->out);
+	enum want want = WANT_CLOSE;
+	size_t skip = 0;
+	ssize_t n = 0;
+
+	if (buf_len(&c->out) == 0 && buf_len(&c->in) == ask->head->size) {
+		n = conn_writev(c, iov, 2, ask->keep == HTTP_CLOSE);
+		if (n < 0 && n != -EAGAIN)
+			goto out;
+		skip = n < 0 ? 0 : (size_t)n;
+	}
+	if (skip < iov[0].iov_len + len) {
+		if (conn_need_out(c) != 0)
+			goto out;
+		for (int i = 0; i < 2; i++) {
+			n = (ssize_t)(skip < iov[i].iov_len ? skip
+							    : iov[i].iov_len);
+			buf_put(&c->out, (const char *)iov[i].iov_base + n,
+			    iov[i].iov_len - (size_t)n);
+			skip -= (size_t)n;
+		}
+	}
+	want = http_answered(ask, 200, sent_before);
+out:
+	hot_release(c->worker->hot, file);
+	return want;
+}
+
+/* The head is in out; bytes off to end of the file follow, or parts. */
+static enum want
+send_file(const struct http_ask *ask, struct hot_file *file, unsigned status,
+    uint64_t off, uint64_t end, struct http_parts *parts)
+{
+	struct http *h = http_new(ask);
+
+	if (h == NULL) {
+		free(parts);
+		hot_release(ask->conn->worker->hot, file);
+		return WANT_CLOSE;
+	}
+	h->state = HTTP_FILE;
+	h->status = (uint16_t)status;
+	h->file = file;
+	h->off = off;
+	h->end = end;
+	h->parts = parts;
+	http_take_request(h, ask);
+	return WANT_NOTHING;
+}
+
+enum want
+http_file_step(struct http *h)
+{
+	struct conn *c = h->conn;
+	ssize_t n;
+	int r;
+
+	while (h->off < h->end || next_part(h)) {
+		r = conn_flush(c, true);
+		if (r != 0)
+			return r == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
+		if (c->turn_left == 0)
+			return WANT_TURN;
+		if (h->file->fd != -1 && !have_window(h))
+			return WANT_DISK;
+		n = send_stretch(h);
+		if (n == -EAGAIN)
+			return WANT_WRITE;
+		if (n <= 0) {
+			/* bytes were promised that cannot come any more */
+			if (n == 0)
+				client_warn(c, "closed: the file shrank while"
+					       " it was sent");
+			else if (n != -EPIPE && n != -ECONNRESET)
+				client_warn(c, "closed: sendfile: %s",
+				    strerror((int)-n));
+			return WANT_CLOSE;
+		}
+	}
+	return http_ended(h);
+}
+
+void
+http_file_free(struct http *h)
+{
+	hot_release(h->conn->worker->hot, h->file);
+	h->file = NULL;
+	free(h->parts);
+	h->parts = NULL;
+}
+
+/* out is empty.  As conn_sendfile. */
+static ssize_t
+send_stretch(struct http *h)
+{
+	uint64_t end = h->window.end < h->end ? h->window.end : h->end;
+	struct hot_file *f = h->file;
+	ssize_t n;
+
+	if (f->fd != -1)
+		return conn_sendfile(h->conn, f->fd, &h->off, end - h->off);
+	n = (ssize_t)(h->end - h->off);
+	if (conn_need_out(h->conn) != 0 ||
+	    buf_put(
+		&h->conn->out, f->whole + f->head_len + h->off, (size_t)n) != 0)
+		return -ENOMEM;
+	h->off = h->end;
+	return n;
+}
+
+/* False: there is none, all is in out or sent. */
+static bool
+next_part(struct http *h)
+{
+	struct http_parts *p = h->parts;
+
+	if (p == NULL || p->next > p->ranges.n || conn_need_out(h->conn) != 0)
+		return false;
+	part_head(p, p->next, h->file->meta.size, &h->conn->out);
+	if (p->next < p->ranges.n) {
+		h->off = p->ranges.range[p->next].first;
+		h->end = p->ranges.range[p->next].last + 1;
+		h->window.end = 0;
+	}
+	p->next++;
+	return p->next <= p->ranges.n;
+}
+
+/* Is what comes next in memory?  If not, a job that brings it is out. */
+static bool
+have_window(struct http *h)
+{
+	struct worker *w = h->conn->worker;
+	uint64_t left = h->end - h->off;
+	uint64_t len = left < WINDOW_BYTES ? left : WINDOW_BYTES;
+
+	if (window_covers(&h->window, h->off, w->now_ms))
+		return true;
+	/* a small file that many ask for is looked at once for all of them */
+	if (window_covers(&h->file->window, h->off, w->now_ms)) {
+		h->window = h->file->window;
+		return true;
+	}
+	h->window.end = h->off + len;
+	h->window.asked_ms = w->now_ms;
+	if (!store_may_stall(w->store) &&
+	    store_is_resident(h->file->fd, h->off, len)) {
+		if (h->off == 0)
+			h->file->window = h->window;
+		return true;
+	}
+	http_submit(h, fetch_run);
+	return false;
+}
+
+static void
+fetch_run(struct job *j)
+{
+	struct http *h = link_entry(j, struct http, job);
+
+	/* a failure shows when the bytes are sent */
+	store_fetch(h->file->fd, h->off, h->window.end - h->off);
+	posix_fadvise(h->file->fd, (off_t)h->window.end, WINDOW_BYTES,
+	    POSIX_FADV_WILLNEED);
+}

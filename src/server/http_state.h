@@ -1,0 +1,120 @@
+/* The inside of the HTTP door, for serve_http.c and http_*.c alone. */
+#ifndef SERVER_HTTP_STATE_H
+#define SERVER_HTTP_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "http/chunk.h"
+#include "http/head.h"
+#include "http/query.h"
+#include "http/range.h"
+#include "server/conn.h"
+#include "server/helpers.h"
+#include "server/hot.h"
+#include "server/http_head.h"
+#include "server/window.h"
+
+/* What one worker's HTTP connections share: it is in use only while one
+ * request is looked at. */
+struct http_desk {
+	struct head head;
+	struct query query;
+	struct path path;
+	struct http_second second;
+};
+
+enum http_state {
+	HTTP_OPEN, /* a job opens the file */
+	HTTP_FILE, /* its bytes are being sent */
+	HTTP_FOLDER, /* a listing is being sent */
+	HTTP_SKIP /* answered; the request's body is read and thrown away */
+};
+
+/* An answer that is not given at once; conn->answer. */
+struct http {
+	struct conn *conn;
+	enum http_state state;
+	enum http_keep keep;
+	uint16_t status;
+	bool is_cut; /* the connection must end: what was promised cannot be */
+	uint64_t began_ns;
+	uint64_t sent_before; /* conn->n_sent then */
+	char *asked; /* request line for the log, escaped */
+	struct job job; /* whatever waits for the disk: one at a time */
+	struct http_opening *opening; /* HTTP_OPEN */
+	struct http_folder *folder; /* HTTP_FOLDER */
+	/* HTTP_FILE */
+	struct hot_file *file;
+	struct window window;
+	uint64_t off, end; /* what is left of this stretch */
+	struct http_parts *parts; /* NULL: it is the only one */
+	/* the request's body */
+	bool skips_chunked;
+	struct chunk chunk;
+	uint64_t skip_left;
+};
+
+/* What is asked, while it is looked at. */
+struct http_ask {
+	struct conn *conn;
+	const struct head *head; /* NULL: it could not be read */
+	struct str line; /* the request line, for the log */
+	enum http_keep keep;
+	uint64_t began_ns;
+};
+
+/* ---- serve_http.c ---- */
+
+/* An answer of one sentence: text/plain, or JSON when that is asked for. */
+enum want
+http_say(const struct http_ask *, unsigned status, const char *sentence);
+/* The same with a field of its own; value.p NULL: without. */
+enum want http_say_with(const struct http_ask *, unsigned status,
+    const char *sentence, const char *name, struct str value);
+/* What an errno of the store is in HTTP. */
+enum want http_say_errno(const struct http_ask *, int error);
+
+/* conn->answer for it, zeroed; NULL: no memory. */
+struct http *http_new(const struct http_ask *);
+void http_free(struct conn *);
+
+/* A whole answer is in out or sent: its log line, its deadline, and what is
+ * next: WANT_NOTHING, or the end of the connection. */
+enum want
+http_answered(const struct http_ask *, unsigned status, uint64_t sent_before);
+/* The same for conn->answer, which is freed. */
+enum want http_ended(struct http *);
+
+/* h's request, which is still in the buffer, laid on the desk again.  False:
+ * it cannot be, and the connection must end. */
+bool http_look_again(const struct http *, struct http_ask *);
+/* The request is answered by h: its head is not needed any more, and its
+ * body, if it has one, is thrown away after that. */
+void http_take_request(struct http *, const struct http_ask *);
+/* Sends h's job out. */
+void http_submit(struct http *, void (*run)(struct job *));
+/* Does the client want JSON rather than words for people? */
+bool http_wants_json(const struct http_ask *);
+
+/* ---- http_folder.c ---- */
+
+/* Answers with the listing of the desk's path. */
+enum want http_folder(const struct http_ask *);
+enum want http_folder_step(struct http *);
+void http_folder_free(struct http *);
+
+/* ---- http_self.c ---- */
+
+/* Is a request's path the server's own, /@ or below? */
+bool http_is_self(struct str path);
+enum want http_self(const struct http_ask *);
+
+/* ---- http_file.c ---- */
+
+/* Answers with file, which is taken. */
+enum want http_file(const struct http_ask *, struct hot_file *file);
+enum want http_file_step(struct http *);
+void http_file_free(struct http *);
+
+#endif
