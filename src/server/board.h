@@ -48,8 +48,8 @@ board_add(struct board_counter *c, uint64_t n)
 	X(connections, "Connections taken from the master.")         \
 	X(bytes_received, "Bytes received from clients.")            \
 	X(bytes_sent, "Bytes sent to clients.")                      \
-	X(cache_hits, "Small files answered from memory.")           \
-	X(cache_misses, "Small files that had to be opened.")        \
+	X(cache_hits, "Files that were asked for and kept ready.")   \
+	X(cache_misses, "Files that had to be opened.")              \
 	X(jobs, "Jobs given to disk threads.")                       \
 	X(log_dropped, "Lines that the access log had no room for.") \
 	X(train_bytes, "Bytes sent to clients that speak train.")    \

@@ -100,6 +100,7 @@ hot_get(struct hot *h, const struct path *path, uint64_t now_ms,
 		unlist_file(h, f);
 		f = NULL;
 	}
+	board_add(f == NULL ? h->opt.n_misses : h->opt.n_hits, 1);
 	if (f == NULL)
 		return file_open(h, path, now_ms, out);
 	f->n_users++;

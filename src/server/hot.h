@@ -16,6 +16,7 @@
 
 #include "base/list.h"
 #include "http/etag.h"
+#include "server/board.h"
 #include "server/window.h"
 #include "store/held.h"
 #include "store/store.h"
@@ -51,6 +52,7 @@ struct hot_file {
 
 struct hot_options {
 	struct store *store;
+	struct board_counter *n_hits, *n_misses;
 	unsigned max_fds; /* of files and folders; 0: nothing is kept */
 	uint64_t max_bytes; /* of files' bytes and heads */
 };

@@ -115,7 +115,6 @@ answer_without_body(
     const struct http_ask *ask, struct hot_file *file, unsigned status)
 {
 	struct conn *c = ask->conn;
-	uint64_t sent_before = c->n_sent + buf_len(&c->out);
 	char range[32];
 	struct reply r;
 	int n;
@@ -140,7 +139,7 @@ answer_without_body(
 	hot_release(c->worker->hot, file);
 	if (reply_end(&r) != 0)
 		return WANT_CLOSE;
-	return http_answered(ask, 304, sent_before);
+	return http_answered(ask, 304, 0);
 }
 
 static enum want
@@ -320,7 +319,6 @@ send_from_memory(const struct http_ask *ask, struct hot_file *file,
 		    .iov_len = second->ok[ask->keep].len },
 		{ .iov_base = (void *)(uintptr_t)p, .iov_len = len },
 	};
-	uint64_t sent_before = c->n_sent + buf_len(&c->out);
 	enum want want = WANT_CLOSE;
 	size_t skip = 0;
 	ssize_t n = 0;
@@ -342,7 +340,7 @@ send_from_memory(const struct http_ask *ask, struct hot_file *file,
 			skip -= (size_t)n;
 		}
 	}
-	want = http_answered(ask, 200, sent_before);
+	want = http_answered(ask, 200, len - file->head_len);
 out:
 	hot_release(c->worker->hot, file);
 	return want;

@@ -450,6 +450,7 @@ folder_begin(struct http *h, enum want *want)
 	reply_field(&r, "Content-Security-Policy", STR(PAGE_POLICY));
 	if (reply_end(&r) != 0)
 		return false;
+	http_body_begins(h);
 	if (!f->is_head)
 		return true;
 	*want = http_ended(h);

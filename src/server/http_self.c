@@ -45,7 +45,6 @@ http_self(const struct http_ask *ask)
 {
 	struct conn *c = ask->conn;
 	struct worker *w = c->worker;
-	uint64_t sent_before = c->n_sent + buf_len(&c->out);
 	struct str name = { .p = ask->head->path.p,
 		.len = ask->head->path.len };
 	size_t skip = name.len < sizeof(PREFIX) - 1 ? name.len
@@ -82,7 +81,8 @@ http_self(const struct http_ask *ask)
 	if (ask->head->method != HTTP_HEAD &&
 	    buf_put(&c->out, buf_head(&body), buf_len(&body)) != 0)
 		goto out;
-	want = http_answered(ask, status, sent_before);
+	want = http_answered(
+	    ask, status, ask->head->method == HTTP_HEAD ? 0 : buf_len(&body));
 out:
 	free(mem);
 	return want;

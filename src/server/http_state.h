@@ -13,6 +13,7 @@
 #include "server/helpers.h"
 #include "server/hot.h"
 #include "server/http_head.h"
+#include "server/http_log.h"
 #include "server/window.h"
 
 /* What one worker's HTTP connections share: it is in use only while one
@@ -39,8 +40,9 @@ struct http {
 	uint16_t status;
 	bool is_cut; /* the connection must end: what was promised cannot be */
 	uint64_t began_ns;
-	uint64_t sent_before; /* conn->n_sent then */
-	char *asked; /* request line for the log, escaped */
+	uint64_t body_from; /* conn->n_sent when its body began */
+	enum board_method method;
+	struct http_note *note; /* for the log; NULL: none is written */
 	struct job job; /* whatever waits for the disk: one at a time */
 	struct http_opening *opening; /* HTTP_OPEN */
 	struct http_folder *folder; /* HTTP_FOLDER */
@@ -79,10 +81,12 @@ enum want http_say_errno(const struct http_ask *, int error);
 struct http *http_new(const struct http_ask *);
 void http_free(struct conn *);
 
-/* A whole answer is in out or sent: its log line, its deadline, and what is
+/* A whole answer, with body bytes of body, is in out or sent: its log line, its deadline, and what is
  * next: WANT_NOTHING, or the end of the connection. */
 enum want
-http_answered(const struct http_ask *, unsigned status, uint64_t sent_before);
+http_answered(const struct http_ask *, unsigned status, uint64_t body);
+/* What is in out, or was sent, up to now is head: the body begins. */
+void http_body_begins(struct http *);
 /* The same for conn->answer, which is freed. */
 enum want http_ended(struct http *);
 

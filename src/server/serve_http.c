@@ -19,9 +19,6 @@
 #define FLUSH_AT (CONN_OUT_SIZE / 4)
 /* A body that nobody wants is read up to this, to keep the connection. */
 #define SKIP_BYTES (64 * 1024)
-/* More of a request line than this is not logged. */
-#define ASKED_MAX 512
-
 static_assert(
     HOT_BODY_MAX + HTTP_FILE_HEAD_MAX + 256 < CONN_OUT_SIZE - FLUSH_AT,
     "an answer from memory fits behind those that are kept back");
@@ -48,8 +45,7 @@ static enum want next_or_leave(struct conn *, enum http_keep, bool is_cut);
 static enum want skip_body(struct http *);
 static enum want http_skip(struct http *);
 static bool must_skip(const struct head *);
-static void http_log(struct conn *, const char *asked, size_t len,
-    unsigned status, uint64_t sent, uint64_t began_ns);
+static uint64_t body_sent(const struct http *, uint64_t until);
 static void job_done(struct job *);
 static void http_closed(struct conn *);
 static bool http_has_job(struct conn *, bool stop);
@@ -389,7 +385,6 @@ http_say_with(const struct http_ask *ask, unsigned status, const char *sentence,
     const char *name, struct str value)
 {
 	struct conn *c = ask->conn;
-	uint64_t sent_before = c->n_sent + buf_len(&c->out);
 	bool is_json = http_wants_json(ask);
 	size_t len = sentence == NULL ? 0 : strlen(sentence);
 	struct reply r;
@@ -415,10 +410,11 @@ http_say_with(const struct http_ask *ask, unsigned status, const char *sentence,
 	}
 	if (reply_end(&r) != 0)
 		return WANT_CLOSE;
-	if (sentence != NULL &&
-	    (ask->head == NULL || ask->head->method != HTTP_HEAD))
-		buf_put(&c->out, body, len);
-	return http_answered(ask, status, sent_before);
+	if (sentence == NULL ||
+	    (ask->head != NULL && ask->head->method == HTTP_HEAD))
+		len = 0;
+	buf_put(&c->out, body, len);
+	return http_answered(ask, status, len);
 }
 
 /* ---- the end of an answer ---- */
@@ -427,7 +423,7 @@ struct http *
 http_new(const struct http_ask *ask)
 {
 	struct conn *c = ask->conn;
-	struct str line = ask->line;
+	struct http_note note;
 	struct http *h;
 
 	h = slab_get(&c->worker->https);
@@ -437,13 +433,11 @@ http_new(const struct http_ask *ask)
 	h->conn = c;
 	h->keep = ask->keep;
 	h->began_ns = ask->began_ns;
-	h->sent_before = c->n_sent + buf_len(&c->out);
+	h->method = http_board_method(ask->head);
 	h->job.done = job_done;
-	if (log_level() >= LOG_INFO) {
-		if (line.len > ASKED_MAX)
-			line.len = ASKED_MAX;
-		h->asked = strndup(line.p, line.len);
-	}
+	http_body_begins(h);
+	http_note(&note, ask->head, ask->line);
+	h->note = http_note_copy(c, &note);
 	c->answer = h;
 	return h;
 }
@@ -460,20 +454,22 @@ http_free(struct conn *c)
 	if (h->opening != NULL)
 		fd_close(&h->opening->fd);
 	free(h->opening);
-	free(h->asked);
+	free(h->note);
 	slab_put(&c->worker->https, h);
 	c->answer = NULL;
 }
 
 enum want
-http_answered(const struct http_ask *ask, unsigned status, uint64_t sent_before)
+http_answered(const struct http_ask *ask, unsigned status, uint64_t body)
 {
 	const struct head *head = ask->head;
 	struct conn *c = ask->conn;
+	struct http_note note;
 	struct http *h;
 
-	http_log(c, ask->line.p, ask->line.len, status,
-	    c->n_sent + buf_len(&c->out) - sent_before, ask->began_ns);
+	http_note(&note, head, ask->line);
+	http_log(c, &note, http_board_method(head), status, body, ask->began_ns,
+	    false);
 	/* without a head there is nothing to go on with */
 	if (ask->keep == HTTP_CLOSE || !must_skip(head)) {
 		if (ask->keep != HTTP_CLOSE)
@@ -553,9 +549,8 @@ http_ended(struct http *h)
 	enum http_keep keep = h->keep;
 	bool is_cut = h->is_cut;
 
-	http_log(c, h->asked, h->asked == NULL ? 0 : strlen(h->asked),
-	    h->status, c->n_sent + buf_len(&c->out) - h->sent_before,
-	    h->began_ns);
+	http_log(c, h->note, h->method, h->status,
+	    body_sent(h, c->n_sent + buf_len(&c->out)), h->began_ns, is_cut);
 	if (h->skip_left > 0 && keep != HTTP_CLOSE && !is_cut) {
 		http_file_free(h);
 		http_folder_free(h);
@@ -626,20 +621,17 @@ http_skip(struct http *h)
 	return WANT_NOTHING;
 }
 
-/* asked: bytes of the client's. */
-static void
-http_log(struct conn *c, const char *asked, size_t len, unsigned status,
-    uint64_t sent, uint64_t began_ns)
+void
+http_body_begins(struct http *h)
 {
-	char text[2 * ASKED_MAX];
+	h->body_from = h->conn->n_sent + buf_len(&h->conn->out);
+}
 
-	if (log_level() < LOG_INFO)
-		return;
-	text_escape(
-	    text, sizeof(text), asked, len < ASKED_MAX ? len : ASKED_MAX);
-	client_info(c, "%s %u %lluB %llums", text, status,
-	    (unsigned long long)sent,
-	    (unsigned long long)((clock_ns() - began_ns) / 1000000));
+/* until: of conn->n_sent. */
+static uint64_t
+body_sent(const struct http *h, uint64_t until)
+{
+	return until > h->body_from ? until - h->body_from : 0;
 }
 
 static void
@@ -650,8 +642,8 @@ http_closed(struct conn *c)
 	if (h == NULL)
 		return;
 	if (h->state != HTTP_SKIP)
-		client_info(c, "cut off after %lluB",
-		    (unsigned long long)(c->n_sent - h->sent_before));
+		http_log(c, h->note, h->method, h->status,
+		    body_sent(h, c->n_sent), h->began_ns, true);
 	http_free(c);
 }
 

@@ -31,6 +31,7 @@
 /* ---- set-up ---- */
 static int worker_set_up(struct worker *, unsigned slots);
 static int worker_configure(struct worker *);
+static int worker_set_up_hot(struct worker *);
 static int worker_watch(struct worker *, int fd, void *tag);
 /* ---- the loop ---- */
 static int worker_loop(struct worker *);
@@ -102,7 +103,6 @@ static int
 worker_configure(struct worker *w)
 {
 	int kept_fd = FDPOOL_CHANNEL_FD + 1, log_fd = -1;
-	struct hot_options hot;
 	const void *hello;
 	size_t len;
 	int r = 0;
@@ -117,19 +117,14 @@ worker_configure(struct worker *w)
 	log_open("netpand", (enum log_level)w->config.log_level);
 	if (w->config.has_root)
 		r = store_new(&w->store, kept_fd++);
-	if (r == 0 && w->store != NULL) {
-		hot.store = w->store;
-		hot.max_fds = w->config.hot_fds;
-		hot.max_bytes = w->config.hot_bytes;
-		w->hot = hot_new(&hot);
-		r = w->hot == NULL ? -ENOMEM : 0;
-	}
 	if (r == 0 && w->config.has_push)
 		r = push_file_new(&w->push, kept_fd++, w->config.push_name);
 	if (w->config.has_log)
 		log_fd = kept_fd++;
 	if (r == 0)
 		r = board_open(&w->board, kept_fd, kept_fd + 1, w->index);
+	if (r == 0 && w->store != NULL)
+		r = worker_set_up_hot(w);
 	if (r == 0)
 		access_log_init(
 		    &w->access_log, log_fd, &w->board.mine->log_dropped);
@@ -137,6 +132,21 @@ worker_configure(struct worker *w)
 		r = helpers_new(
 		    &w->helpers, w->config.helpers, &w->board.mine->jobs);
 	return r;
+}
+
+static int
+worker_set_up_hot(struct worker *w)
+{
+	struct hot_options opt = {
+		.store = w->store,
+		.n_hits = &w->board.mine->cache_hits,
+		.n_misses = &w->board.mine->cache_misses,
+		.max_fds = w->config.hot_fds,
+		.max_bytes = w->config.hot_bytes,
+	};
+
+	w->hot = hot_new(&opt);
+	return w->hot == NULL ? -ENOMEM : 0;
 }
 
 static int

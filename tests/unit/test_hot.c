@@ -11,6 +11,7 @@
 #include "server/hot.h"
 #include "store_tree.h"
 
+static struct board_counter hits, misses;
 static int64_t later_ns; /* how far ahead the wall clock is */
 
 int64_t __real_clock_wall_ns(void);
@@ -28,8 +29,11 @@ static struct hot *
 hot_start(void **state, unsigned max_fds, uint64_t max_bytes)
 {
 	struct tree *t = *state;
-	struct hot *h = hot_new(&(struct hot_options){
-	    .store = t->store, .max_fds = max_fds, .max_bytes = max_bytes });
+	struct hot *h = hot_new(&(struct hot_options){ .store = t->store,
+	    .n_hits = &hits,
+	    .n_misses = &misses,
+	    .max_fds = max_fds,
+	    .max_bytes = max_bytes });
 
 	later_ns = OLD;
 	tree_empty(t->in_fd);

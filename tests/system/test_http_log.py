@@ -1,0 +1,72 @@
+"""What is told of requests: counts, the log, the access log."""
+
+import json
+import re
+
+from http_client import Http, raw
+from netpan_harness import Netpand, wait_for
+
+
+def test_counts_under_at(tree):
+    with Netpand(tree) as server, Http(server.port) as http:
+        (tree / "f").write_bytes(b"x" * 1000)
+        for _ in range(3):
+            assert http.get("/f").status == 200
+        assert http.get("/nothing").status == 404
+        assert http.get("/f", Range="bytes=0-0").status == 206
+
+        # what the master counts is there a moment later
+        wait_for(lambda: http.get("/@/health").body == b"ok\n", "it is well")
+        status = wait_for(
+            lambda: (s := json.loads(http.get("/@/status").body))
+            and s["total"]["given"] >= 1 and s, "the master has published")
+        assert status["total"]["taken"] >= 1
+        text = http.get("/@/metrics").body.decode()
+        count = dict(re.findall(
+            r'^netpan_requests_total\{status="(\w+)"\} (\d+)$',
+            text, re.M)) or text
+        assert count["404"] == "1" and count["206"] == "1", text
+        assert int(count["200"]) >= 5
+        assert http.get("/@/style.css")["Content-Type"].startswith("text/css")
+        for path in ("/@", "/@/", "/@/x", "/@/../f"):
+            assert http.get(path).status in (400, 404)
+
+
+def test_a_line_for_each_request(tree, tmp_path):
+    log = tmp_path / "access.log"
+    (tree / "f").write_bytes(b"x" * 1000)
+    with Netpand(tree, "--access-log", log) as server:
+        with Http(server.port) as http:
+            http.get("/f", Referer='http://a/"b"', User_Agent="test\\1")
+            http.get("/nothing?a=b")
+            http.get("/f", method="HEAD")
+            http.get("/f", Range="bytes=10-19")
+        raw(server.port, b"\x01\x02\r\n\r\n")
+        lines = wait_for(lambda: (t := log.read_text().splitlines())
+                         and len(t) >= 5 and t, "five lines")
+    form = re.compile(r'127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d '
+                      r'\+0000\] "(.*?)" (\d{3}) (\d+) "(.*?)" "(.*?)"$')
+    got = [form.match(line).groups() for line in lines]
+    assert got[0] == ("GET /f HTTP/1.1", "200", "1000",
+                      "http://a/\\x22b\\x22", "test\\x5C1")
+    assert got[1][:2] == ("GET /nothing?a=b HTTP/1.1", "404")
+    assert got[2][:3] == ("HEAD /f HTTP/1.1", "200", "0")
+    assert got[3][:3] == ("GET /f HTTP/1.1", "206", "10")
+    assert got[4][1] == "400"
+
+
+def test_only_a_trusted_proxy_is_believed(tree):
+    (tree / "f").write_bytes(b"x")
+    head = b"GET /f HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    told = head + b"X-Forwarded-For: 198.51.100.7, 203.0.113.9\r\n\r\n"
+    said = b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n" + head + b"\r\n"
+    with Netpand(tree) as server:
+        assert raw(server.port, told).startswith(b"HTTP/1.1 200 ")
+        assert raw(server.port, said).startswith(b"HTTP/1.1 400 ")
+        assert not re.search(r"conn \d+ (198|203)\.", server.log())
+    with Netpand(tree, "--trust-proxy", "127.0.0.0/8") as server:
+        assert raw(server.port, told).startswith(b"HTTP/1.1 200 ")
+        assert raw(server.port, said).startswith(b"HTTP/1.1 200 ")
+        assert " 203.0.113.9 GET /f " in server.log()
+        assert " 203.0.113.8 GET /f " in server.log()
+        assert raw(server.port, b"PROXY TCP4 x\r\n" + head + b"\r\n") == b""
