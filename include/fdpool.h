@@ -69,8 +69,7 @@ struct fdpool_counts {
 	uint64_t given; /* sent, each time (a socket given again counts) */
 	uint64_t taken; /* received by workers */
 	uint64_t done; /* said by workers */
-	uint64_t lost; /* held by a worker when it died, or dropped by it for
-			  want of a descriptor */
+	uint64_t lost; /* held by a worker when it died */
 	uint64_t given_again; /* taken back from a worker that died, fell
 				 silent, left or had no descriptors */
 	uint64_t refused; /* turned away: queue full, or by on_accept */
@@ -313,12 +312,9 @@ unsigned fdpool_worker_index(const struct fdpool_worker *);
  * drains or the master is gone: end now), -EPROTO (end now), or -EMFILE (there
  * is no room for a client in the descriptor table; go on).
  *
- * The table: near the limit of RLIMIT_NOFILE clients are received one by one,
- * each after a probe for room.  Without room they stay where they are, the
- * master gives them to others and this worker none for 200 ms.  Only clients
- * for whom room was not doubted (the table is full although the descriptors
- * received had low numbers, or another thread was faster) are lost: those of
- * one batch, FDPOOL_WINDOW at most.  From then on room is doubted.
+ * A client who finds no room in the table stays where he is, however full it
+ * is and whoever has filled it: the master gives him to another, and this
+ * worker none for 200 ms.
  */
 int fdpool_worker_wait(struct fdpool_worker *, struct fdpool_client *client);
 

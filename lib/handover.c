@@ -48,8 +48,8 @@ fdp_member_room(const struct fdp_member *m)
 	uint32_t load = m->held + m->in_flight + m->outbox.len;
 	unsigned slots, window;
 
-	if (m->state != FDPOOL_READY || m->full || m->paused_to != FDP_NEVER ||
-	    load >= m->slots)
+	if (m->state != FDPOOL_READY || m->full || m->unsure ||
+	    m->paused_to != FDP_NEVER || load >= m->slots)
 		return 0;
 	slots = m->slots - load;
 	window = FDPOOL_WINDOW - m->in_flight - m->outbox.len;
@@ -115,6 +115,7 @@ stage(struct fdpool *p)
 
 	while (p->queue.len > 0 && (m = choose(p)) != NULL) {
 		parcel = fdp_ring_pop_front(&p->queue);
+		parcel.msg.seq = ++m->sent_seq;
 		fdp_ring_push_back(&m->outbox, &parcel);
 		n++;
 	}

@@ -70,10 +70,8 @@ fdp_member_heard(struct fdpool *p, struct fdp_member *m)
 {
 	m->heard = true;
 	m->full = false;
-	if (m->missed == 0)
-		return;
 	m->missed = 0;
-	if (m->state == FDPOOL_SILENT) {
+	if (m->state == FDPOOL_SILENT && !m->unsure) {
 		m->state = FDPOOL_READY;
 		fdp_tell(p, FDPOOL_EV_BACK, m, 0, 0);
 	}
@@ -177,6 +175,10 @@ op_pong(void *ctx, const void *msg)
 	if (!m->ping_out || pong->seq != m->ping_seq)
 		return -EPROTO;
 	m->ping_out = false;
+	if (m->unsure && (int32_t)(pong->seq - m->sure_seq) < 0)
+		fdp_member_ping(m);
+	else
+		m->unsure = false;
 	return 0;
 }
 

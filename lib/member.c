@@ -284,7 +284,7 @@ member_ended(struct fdpool *p, struct fdp_member *m)
 	m->slots = 0;
 	m->seen = 0;
 	m->full = m->owes_drain = false;
-	m->ping_out = m->awaited = m->heard = false;
+	m->ping_out = m->unsure = m->awaited = m->heard = false;
 	m->has_left = m->distrusted = false;
 	m->missed = 0;
 	m->due_at = m->paused_to = FDP_NEVER;

@@ -40,7 +40,7 @@ struct ctl_hello {
 
 struct ctl_client {
 	uint32_t type;
-	uint32_t reserved;
+	uint32_t seq; /* no two on one channel look the same */
 	struct fdpool_tag tag;
 };
 
@@ -61,8 +61,7 @@ struct ctl_ready {
 	uint32_t reserved;
 };
 
-/* Dropped ones are among the taken: their descriptors found no room in the
- * worker's table. */
+/* Dropped ones are among the taken: they came without their descriptors. */
 struct ctl_report {
 	uint32_t type;
 	uint32_t taken;

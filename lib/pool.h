@@ -36,6 +36,7 @@ struct fdp_member {
 	uint32_t slots; /* 0: not announced yet */
 	uint32_t held;
 	uint32_t in_flight; /* sent, neither reported nor taken back */
+	uint32_t sent_seq; /* of the client sent last */
 	struct fdp_ring outbox; /* about to be sent; empty between calls */
 	bool full; /* the channel took no more; retried */
 	int64_t paused_to; /* it had no descriptors; FDP_NEVER: it is not */
@@ -45,6 +46,8 @@ struct fdp_member {
 	uint32_t seen;
 	uint32_t ping_seq;
 	bool ping_out; /* a ping has gone and its pong not come */
+	bool unsure; /* it may yet take for its own what was taken back ... */
+	uint32_t sure_seq; /* ... until it has answered this ping or a later */
 	bool awaited; /* it should have been heard since the last beat */
 	bool heard;
 	bool has_left; /* it said so, and says no more */
@@ -178,5 +181,7 @@ int64_t fdp_now(void); /* ms */
 void fdp_wake_at(struct fdpool *, int64_t when);
 /* Does what is due. */
 void fdp_pulse(struct fdpool *);
+/* Sends a ping, unless one is on its way or it has a client to block on. */
+void fdp_member_ping(struct fdp_member *);
 
 #endif

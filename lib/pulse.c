@@ -20,7 +20,7 @@ static void beat(struct fdpool *, struct fdp_member *);
 static bool is_missed(const struct fdp_member *);
 static bool may_block(const struct fdp_member *);
 static void missed(struct fdpool *, struct fdp_member *);
-static void ping(struct fdp_member *);
+static void await(struct fdp_member *);
 
 /* the timer */
 static int64_t next_due(const struct fdpool *);
@@ -124,7 +124,7 @@ beat(struct fdpool *p, struct fdp_member *m)
 	else if (m->missed > 0)
 		fdp_member_heard(p, m);
 	if (m->state != FDPOOL_DYING)
-		ping(m);
+		await(m);
 }
 
 static bool
@@ -161,15 +161,21 @@ missed(struct fdpool *p, struct fdp_member *m)
 		fdp_member_kill(p, m, -ETIMEDOUT, false);
 }
 
+static void
+await(struct fdp_member *m)
+{
+	m->heard = false;
+	m->awaited = !may_block(m);
+	fdp_member_ping(m);
+}
+
 /* Never more than one ping on its way: a worker that does not read must not
  * find its channel full of them. */
-static void
-ping(struct fdp_member *m)
+void
+fdp_member_ping(struct fdp_member *m)
 {
 	struct ctl_ping msg = { .type = CTL_PING, .seq = m->ping_seq + 1 };
 
-	m->heard = false;
-	m->awaited = !may_block(m);
 	if (m->ping_out || (m->slots == 1 && m->held + m->in_flight > 0))
 		return;
 	if (fdp_chan_send(m->chan_fd, &msg, sizeof(msg), MSG_DONTWAIT) != 0)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+static void make_sure(struct fdp_member *);
 static bool is_room(const struct fdpool *);
 
 /*
@@ -40,9 +41,27 @@ fdp_take_back(struct fdpool *p, struct fdp_member *m)
 	p->total.given_again += n;
 	m->counts.lost += lost;
 	p->total.lost += lost;
+	if (n + lost > 0)
+		make_sure(m);
 	while (n > 0)
 		fdp_ring_push_front(&p->queue, &back[--n]);
 	return room ? 0 : -EMFILE;
+}
+
+/*
+ * A worker looks at its messages, with their descriptors, before it takes them.
+ * One that has looked at what is taken back now would next take what is sent
+ * in its place, without the descriptor: nothing is, until it has answered a
+ * ping that was sent after this.
+ */
+static void
+make_sure(struct fdp_member *m)
+{
+	if (m->state != FDPOOL_READY && m->state != FDPOOL_SILENT)
+		return;
+	m->unsure = true;
+	m->sure_seq = m->ping_seq + 1;
+	fdp_member_ping(m);
 }
 
 static bool

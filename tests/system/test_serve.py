@@ -838,6 +838,57 @@ def test_a_full_table_in_a_worker(tree):
         assert server.workers() == [pid]
 
 
+def test_a_full_table_in_a_worker_loses_nobody(tree):
+    """Its limit is lowered at once, while its helpers open and close files:
+    who finds no room waits for those before him to go."""
+    for i in range(200):
+        (tree / f"file {i}").write_bytes(b"x" * 100)
+    with Netpand(tree, "--hello-timeout", "60", workers=1,
+                 slots=200) as server:
+        pid = server.workers()[0]
+        clients = [greeted(server) for _ in range(5)]
+        walker = greeted(server)
+        walks = threading.Thread(target=walk_for_ever, args=(walker,))
+        walks.start()
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE,
+                         (len(open_fds(pid)) + 8, hard))
+        try:
+            clients += [server.connect() for _ in range(40)]
+            wait_for(lambda: "no room for a client" in server.log(),
+                     "the table is full")
+            for s in clients[5:]:
+                s.sendall(HELLO)
+            # one goes, another comes
+            for s in clients[:5]:
+                s.close()
+            for s in clients[5:]:
+                assert read_exactly(s, 8) == HELLO
+                s.close()
+        finally:
+            walker.shutdown(socket.SHUT_RDWR)
+            walks.join()
+            walker.close()
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+        total = idle_status(server)
+        assert total["lost"] == 0
+        assert total["done"] == total["taken"] == 46
+        assert server.workers() == [pid]
+
+
+def walk_for_ever(s):
+    """The tree's data, again and again, until the connection ends."""
+    payload = struct.pack("<Q", 0) + path_bytes() * 3
+    with contextlib.suppress(OSError, EOFError):
+        while True:
+            s.sendall(struct.pack("<IBBH", len(payload), 2, 0, 0) + payload)
+            kind = 0
+            while kind not in (0x84, 0x85):
+                kind, _, error = read_frame(s)
+                if kind == 0x85 and error[2] == 1:
+                    kind = 0  # only of an entry
+
+
 def test_more_clients_than_slots_and_queue(tree):
     """They wait in the queue, then in the backlog; none is turned away."""
     with Netpand(tree, "--queue", "4", workers=1, slots=4) as server:

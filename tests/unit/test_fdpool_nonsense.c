@@ -682,14 +682,15 @@ set_fd_limit(rlim_t n)
 	return before;
 }
 
-/* The clients that fit are delivered, the others told of once, and the master
- * knows how many they were. */
+/* The clients that fit are delivered, the others stay where they are, and the
+ * master is told that they do. */
 static void
 no_room_at_the_worker(void **state)
 {
 	struct fdpool_client clients[8];
 	struct fdpool_worker *worker;
 	struct ctl_report report;
+	struct ctl_short shortage;
 	unsigned fds = rig_open_fds();
 	int master_fd, next, i;
 	rlim_t before;
@@ -702,17 +703,25 @@ no_room_at_the_worker(void **state)
 	close(next);
 	before = set_fd_limit((rlim_t)next + 2);
 	assert_int_equal(fdpool_worker_recv(worker, clients, 8), 2);
-	(void)set_fd_limit(before);
 	assert_int_equal(fdpool_worker_flush(worker), 0);
 	report = recv_report(master_fd);
-	assert_int_equal(report.taken, 5);
-	assert_int_equal(report.dropped, 3);
+	assert_int_equal(report.taken, 2);
+	assert_int_equal(report.dropped, 0);
 	assert_int_equal(report.done, 0);
 	assert_int_equal(fdpool_worker_recv(worker, clients + 2, 6), -EMFILE);
+	assert_int_equal(
+	    recv(master_fd, &shortage, sizeof(shortage), 0), sizeof(shortage));
+	assert_int_equal(shortage.type, CTL_SHORT);
+	/* Not said again at once. */
 	assert_int_equal(fdpool_worker_recv(worker, clients + 2, 6), 0);
+	assert_int_equal(recv(master_fd, &shortage, 1, MSG_DONTWAIT), -1);
+	close(clients[1].fd);
+	assert_int_equal(fdpool_worker_recv(worker, clients + 1, 7), 1);
+	(void)set_fd_limit(before);
+	assert_int_equal(fdpool_worker_recv(worker, clients + 2, 6), 2);
 	send_client(master_fd, 1);
-	assert_int_equal(fdpool_worker_recv(worker, clients + 2, 6), 1);
-	for (i = 0; i < 3; i++)
+	assert_int_equal(fdpool_worker_recv(worker, clients + 4, 4), 1);
+	for (i = 0; i < 5; i++)
 		close(clients[i].fd);
 
 	/* The waiting way. */
@@ -720,12 +729,224 @@ no_room_at_the_worker(void **state)
 	before = set_fd_limit((rlim_t)next);
 	assert_int_equal(fdpool_worker_wait(worker, clients), -EMFILE);
 	(void)set_fd_limit(before);
-	send_client(master_fd, 1);
 	assert_int_equal(fdpool_worker_wait(worker, clients), 1);
 	close(clients[0].fd);
 	fdpool_worker_close(worker);
 	close(master_fd);
 	assert_int_equal(rig_open_fds(), fds);
+}
+
+/* ---- taken back between the look and the take ---- */
+
+static struct {
+	int peer_fd; /* the worker's end, as the master has it */
+	int master_fd;
+	unsigned n_back;
+	unsigned n_new;
+	uint32_t seq;
+} meanwhile;
+
+int __real_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
+int __wrap_recvmmsg(int, struct mmsghdr *, unsigned, int, struct timespec *);
+
+static void
+send_numbered(int master_fd, uint32_t seq)
+{
+	struct ctl_client client = { .type = CTL_CLIENT, .seq = seq };
+
+	client.tag.bytes[0] = (unsigned char)seq;
+	send_raw(master_fd, &client, sizeof(client), 1);
+}
+
+int
+__wrap_recvmmsg(int fd, struct mmsghdr *heads, unsigned n, int flags,
+    struct timespec *limit)
+{
+	struct ctl_client client;
+
+	if ((flags & MSG_PEEK) == 0 && meanwhile.peer_fd > 0) {
+		for (; meanwhile.n_back > 0; meanwhile.n_back--)
+			assert_int_equal(recv(meanwhile.peer_fd, &client,
+					     sizeof(client), MSG_DONTWAIT),
+			    sizeof(client));
+		for (; meanwhile.n_new > 0; meanwhile.n_new--)
+			send_numbered(meanwhile.master_fd, ++meanwhile.seq);
+	}
+	return __real_recvmmsg(fd, heads, n, flags, limit);
+}
+
+static const struct {
+	int line;
+	const char *in;
+	unsigned n_sent, n_back, n_new;
+	ssize_t want;
+	unsigned lost;
+} takes[] = {
+	{ __LINE__, "none", 3, 0, 0, 3, 0 },
+	{ __LINE__, "the first", 3, 1, 0, 2, 0 },
+	{ __LINE__, "all but the last", 3, 2, 0, 1, 0 },
+	{ __LINE__, "all", 3, 3, 0, 0, 0 },
+	{ __LINE__, "the only one", 1, 1, 0, 0, 0 },
+	{ __LINE__, "none, and a new one", 3, 0, 1, 3, 0 },
+	/* A master must not do so: it would be lost. */
+	{ __LINE__, "a new one in its place", 1, 1, 1, -EMFILE, 1 },
+	{ __LINE__, "a new one in the place of one", 3, 1, 1, 2, 1 },
+};
+
+/* Each client comes out of the channel once. */
+static void
+taken_back_meanwhile(void **state)
+{
+	struct fdpool_client clients[8];
+	struct fdpool_worker *worker;
+	unsigned fds = rig_open_fds(), n;
+	struct ctl_report report = { 0 };
+	ssize_t got, i;
+	size_t row;
+
+	(void)state;
+	for (row = 0; row < nitems(takes); row++) {
+		const int line = takes[row].line;
+		const char *in = takes[row].in;
+
+		worker = raw_worker(&meanwhile.master_fd, 8);
+		meanwhile.peer_fd = dup(fdpool_worker_fd(worker));
+		meanwhile.seq = 0;
+		for (n = 0; n < takes[row].n_sent; n++)
+			send_numbered(meanwhile.master_fd, ++meanwhile.seq);
+		meanwhile.n_back = takes[row].n_back;
+		meanwhile.n_new = takes[row].n_new;
+		got = fdpool_worker_recv(worker, clients, takes[row].n_sent);
+		CHECK_INT(line, in, "result", takes[row].want, got);
+		for (i = 0; i < got; i++) {
+			CHECK_INT(line, in, "which", takes[row].n_back + i + 1,
+			    clients[i].tag.bytes[0]);
+			close(clients[i].fd);
+		}
+		if (got > 0 || takes[row].lost > 0) {
+			assert_int_equal(fdpool_worker_flush(worker), 0);
+			report = recv_report(meanwhile.master_fd);
+			CHECK_U64(
+			    line, in, "lost", takes[row].lost, report.dropped);
+		}
+		/* What comes next is found. */
+		if (got >= 0 && takes[row].lost > 0)
+			assert_int_equal(
+			    fdpool_worker_recv(worker, clients, 8), -EMFILE);
+		send_numbered(meanwhile.master_fd, 77);
+		got = fdpool_worker_recv(worker, clients, 8);
+		CHECK_INT(line, in, "then", got,
+		    1 + (takes[row].n_back == 0 ? takes[row].n_new : 0));
+		CHECK_INT(
+		    line, in, "that one", 77, clients[got - 1].tag.bytes[0]);
+		for (i = 0; i < got; i++)
+			close(clients[i].fd);
+		fdpool_worker_close(worker);
+		close(meanwhile.master_fd);
+		close(meanwhile.peer_fd);
+		meanwhile.peer_fd = 0;
+		assert_int_equal(rig_open_fds(), fds);
+	}
+}
+
+/* ---- a worker whose clients were taken back ---- */
+
+static void
+await_stage(const int *stage, int wanted)
+{
+	while (__atomic_load_n(stage, __ATOMIC_SEQ_CST) < wanted)
+		usleep(1000);
+}
+
+static void
+enter_stage(int *stage, int next)
+{
+	__atomic_store_n(stage, next, __ATOMIC_SEQ_CST);
+}
+
+static bool
+answers_ping(int chan_fd)
+{
+	struct ctl_ping ping = { 0 };
+	struct ctl_pong pong = { .type = CTL_PONG };
+
+	if (recv(chan_fd, &ping, sizeof(ping), 0) != sizeof(ping) ||
+	    ping.type != CTL_PING)
+		return false;
+	pong.seq = ping.seq;
+	return send(chan_fd, &pong, sizeof(pong), 0) == sizeof(pong);
+}
+
+/* It answers its first ping when it has been given up, and what comes then
+ * later still. */
+static int
+answers_late(int chan_fd, void *stage)
+{
+	struct fdpool_worker *worker;
+	struct fdpool_client client;
+	struct pollfd pfd = { .fd = chan_fd, .events = POLLIN };
+
+	if (fdpool_worker_open(&worker, chan_fd, 10) != 0 ||
+	    fdpool_worker_ready(worker) != 0)
+		return 1;
+	await_stage(stage, 1);
+	if (!answers_ping(chan_fd) || poll(&pfd, 1, -1) != 1)
+		return 2;
+	enter_stage(stage, 2);
+	await_stage(stage, 3);
+	if (!answers_ping(chan_fd))
+		return 3;
+	while (fdpool_worker_recv(worker, &client, 1) != 1)
+		poll(&pfd, 1, -1);
+	close(client.fd);
+	fdpool_worker_done(worker, 1);
+	fdpool_worker_close(worker);
+	return 0;
+}
+
+/* It is given nothing until it has answered a ping sent after that: it may
+ * have looked at what is gone now. */
+static void
+sure_before_the_next(void **state)
+{
+	int *stage = rig_shared(sizeof(*stage)), client = -1;
+	struct fdpool_options opt = { .run = answers_late,
+		.run_arg = stage,
+		.heartbeat_ms = 300,
+		.silent_ms = 60000 };
+	bool is_in_time = false;
+	int64_t began;
+	struct rig rig;
+
+	(void)state;
+	/* The client must be there before the first ping. */
+	while (!is_in_time) {
+		began = rig_now();
+		rig_start(&rig, &opt);
+		UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 1);
+		client = rig_client(&rig);
+		is_in_time = rig_now() < began + 300;
+		if (!is_in_time) {
+			close(client);
+			rig_end(&rig);
+		}
+	}
+	UNTIL(&rig, rig.n_of[FDPOOL_EV_SILENT] == 1);
+	assert_int_equal(rig_counts(&rig).given_again, 1);
+	enter_stage(stage, 1);
+	UNTIL(&rig, __atomic_load_n(stage, __ATOMIC_SEQ_CST) == 2);
+	assert_int_equal(rig_counts(&rig).queued, 1);
+	assert_int_equal(rig_counts(&rig).given, 1);
+	assert_int_equal(rig.n_of[FDPOOL_EV_BACK], 0);
+	enter_stage(stage, 3);
+	rig_hear_end(&rig, client);
+	assert_int_equal(rig.n_of[FDPOOL_EV_BACK], 1);
+	UNTIL(&rig, rig_counts(&rig).done == 1);
+	assert_int_equal(rig_counts(&rig).lost, 0);
+	assert_int_equal(rig.n_of[FDPOOL_EV_KILLED], 0);
+	close(client);
+	rig_end(&rig);
+	munmap(stage, sizeof(*stage));
 }
 
 int
@@ -742,6 +963,8 @@ main(void)
 		cmocka_unit_test(a_master_that_is_gone),
 		cmocka_unit_test(wait_and_drain),
 		cmocka_unit_test(no_room_at_the_worker),
+		cmocka_unit_test(taken_back_meanwhile),
+		cmocka_unit_test(sure_before_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
