@@ -27,6 +27,7 @@ struct helpers {
 static void *helper_main(void *);
 static struct job *helper_take(struct helpers *);
 static void helper_finish(struct helpers *, struct job *);
+static void job_ran(struct helpers *, struct job *); /* with the lock */
 /* ---- the loop's side ---- */
 static int helpers_start(struct helpers *, unsigned n);
 
@@ -89,6 +90,14 @@ helpers_submit(struct helpers *h, struct job *j)
 	link_init(&j->link);
 	link_add_last(j->is_long ? &h->slow : &h->quick, &j->link);
 	pthread_cond_signal(&h->work);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void
+helpers_post(struct helpers *h, struct job *j)
+{
+	pthread_mutex_lock(&h->lock);
+	job_ran(h, j);
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -174,16 +183,22 @@ helper_take(struct helpers *h)
 static void
 helper_finish(struct helpers *h, struct job *j)
 {
-	uint64_t one = 1;
-	bool is_first = !link_is_linked(&h->ran);
-
 	if (j->is_long) {
 		h->n_slow_running--;
 		if (link_is_linked(&h->slow))
 			pthread_cond_signal(&h->work);
 	}
+	job_ran(h, j);
+}
+
+/* One wake-up for all that the loop has not taken yet. */
+static void
+job_ran(struct helpers *h, struct job *j)
+{
+	uint64_t one = 1;
+	bool is_first = !link_is_linked(&h->ran);
+
 	link_add_last(&h->ran, &j->link);
-	/* one wake-up for all that the loop has not taken yet */
 	while (is_first && write(h->event_fd, &one, sizeof(one)) == -1 &&
 	       errno == EINTR)
 		;

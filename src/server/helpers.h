@@ -37,6 +37,10 @@ int helpers_fd(const struct helpers *);
 /* Runs job once; it must not be out already. */
 void helpers_submit(struct helpers *, struct job *);
 
+/* From any thread: j was run elsewhere, and its done is called as well.  The
+ * loop has set its is_out; it was not submitted. */
+void helpers_post(struct helpers *, struct job *j);
+
 /* Calls done of each job that has been run. */
 void helpers_reap(struct helpers *);
 

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <time.h>
@@ -121,6 +122,49 @@ long_jobs_leave_a_thread(void **state)
 	helpers_free(h);
 }
 
+struct poster {
+	struct helpers *helpers;
+	struct counted *jobs;
+};
+
+static void *
+post_jobs(void *arg)
+{
+	struct poster *p = arg;
+
+	for (int i = 0; i < N_JOBS; i++)
+		helpers_post(p->helpers, &p->jobs[i].job);
+	return NULL;
+}
+
+/* What another thread has run comes back like a helper's own. */
+static void
+posted_jobs_come_back(void **state)
+{
+	static struct counted jobs[2 * N_JOBS];
+	struct poster p = { .jobs = jobs + N_JOBS };
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(helpers_new(&p.helpers, 2, &n_jobs), 0);
+	for (int i = 0; i < 2 * N_JOBS; i++) {
+		jobs[i].job.run = count_run;
+		jobs[i].job.done = count_done;
+		jobs[i].job.is_out = true;
+	}
+	assert_int_equal(pthread_create(&thread, NULL, post_jobs, &p), 0);
+	for (int i = 0; i < N_JOBS; i++)
+		helpers_submit(p.helpers, &jobs[i].job);
+	reap_until(p.helpers, jobs, 2 * N_JOBS);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	for (int i = 0; i < 2 * N_JOBS; i++) {
+		assert_int_equal(jobs[i].n_run, i < N_JOBS);
+		assert_int_equal(jobs[i].n_done, 1);
+		assert_false(jobs[i].job.is_out);
+	}
+	helpers_free(p.helpers);
+}
+
 static void
 free_drops_what_waits(void **state)
 {
@@ -148,6 +192,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_job_runs_once),
 		cmocka_unit_test(long_jobs_leave_a_thread),
+		cmocka_unit_test(posted_jobs_come_back),
 		cmocka_unit_test(free_drops_what_waits),
 	};
 
