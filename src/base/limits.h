@@ -36,6 +36,10 @@
 	X(DIR_PAGE_BYTES, 1048576, "bytes", "those names together")           \
 	X(LISTING_ENTRIES, 1000000, "entries", "a page of a listing")         \
 	X(SORTED_ENTRIES, 10000, "entries", "a folder sorted by other keys")  \
+	X(ARCHIVE_NOTE_BYTES, 16384, "bytes",                                 \
+	    "an archive's list of what it lacks")                             \
+	X(ZIP_DIRECTORY_BYTES, 33554432, "bytes",                             \
+	    "the directory at the end of a zip archive")                      \
 	X(HELLO_MS, 5000, "ms", "from accept to a whole hello")               \
 	X(REQUEST_MS, 10000, "ms", "from a request's first byte to its last") \
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \
