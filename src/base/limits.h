@@ -36,6 +36,7 @@
 	X(DIR_PAGE_BYTES, 1048576, "bytes", "those names together")           \
 	X(LISTING_ENTRIES, 1000000, "entries", "a page of a listing")         \
 	X(SORTED_ENTRIES, 10000, "entries", "a folder sorted by other keys")  \
+	X(ARCHIVES, 8, "archives", "archives made at once in one worker")     \
 	X(ARCHIVE_NOTE_BYTES, 16384, "bytes",                                 \
 	    "an archive's list of what it lacks")                             \
 	X(ZIP_DIRECTORY_BYTES, 33554432, "bytes",                             \

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "server/confine.h"
+#include "server/pack_tree.h"
 #include "server/push_file.h"
 #include "server/train_answer.h"
 #include "server/worker.h"
@@ -115,6 +116,7 @@ worker_configure(struct worker *w)
 		return -EPROTO;
 	w->index = fdpool_worker_index(w->pool);
 	log_open("netpand", (enum log_level)w->config.log_level);
+	pack_prepare();
 	if (w->config.has_root)
 		r = store_new(&w->store, kept_fd++);
 	if (r == 0 && w->config.has_push)

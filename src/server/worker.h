@@ -43,6 +43,7 @@ struct worker {
 	uint32_t *free; /* a stack of free entries' numbers */
 	uint32_t n_free;
 	uint32_t n_walks; /* folder walks going on, <= LIM_WALKS */
+	uint32_t n_packs; /* archives being made, <= LIM_ARCHIVES */
 	bool draining;
 };
 

@@ -8,6 +8,15 @@ import netpan_harness
 from netpan_harness import Netpand, make_tree
 
 
+def pytest_collection_modifyitems(config, items):
+    """Slow tests are left out unless they are asked for."""
+    if "slow" in config.getoption("markexpr"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    items[:] = [item for item in items if item not in slow]
+    config.hook.pytest_deselected(items=slow)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     """A test that hangs fails, and says where it was."""
