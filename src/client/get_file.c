@@ -369,6 +369,7 @@ on_end(struct getting *g, const struct arrival *a)
 		g->part = NULL;
 		return failed(g, "The server gave no digest for it");
 	}
+	progress_draw(&g->progress);
 	g->part = NULL;
 	r = part_publish(part, &g->end, g->head.mode, PART_DURABLE);
 	if (r == -EBADMSG) {

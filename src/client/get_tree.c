@@ -126,6 +126,7 @@ static enum client_exit
 get_fetch(struct get *get)
 {
 	struct job *job = &get->job;
+	enum client_exit verdict;
 
 	if (get->missing.files == 0)
 		return CLIENT_DONE;
@@ -138,7 +139,9 @@ get_fetch(struct get *get)
 	job->target = get->target;
 	job->tally = &get->tally;
 	job->progress = &get->progress;
-	return job_run(job, &get->missing, get->ask->jobs, get->conn);
+	verdict = job_run(job, &get->missing, get->ask->jobs, get->conn);
+	progress_draw(&get->progress);
+	return verdict;
 }
 
 static enum client_exit

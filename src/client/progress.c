@@ -31,6 +31,13 @@ progress_init(struct progress *p, bool is_shown, const char *label)
 void
 progress_tick(struct progress *p)
 {
+	if (p->is_shown && clock_ms() - p->drawn_ms >= DRAW_MS)
+		progress_draw(p);
+}
+
+void
+progress_draw(struct progress *p)
+{
 	char line[PROGRESS_LINE_SIZE];
 	struct progress_view view;
 	uint64_t now, bytes, kept;
@@ -38,8 +45,6 @@ progress_tick(struct progress *p)
 	if (!p->is_shown)
 		return;
 	now = clock_ms();
-	if (now - p->drawn_ms < DRAW_MS)
-		return;
 	p->drawn_ms = now;
 	/* first, for what is dropped was counted in bytes before */
 	kept = atomic_load(&p->kept);
@@ -201,8 +206,9 @@ cut_columns(const char *text, unsigned columns)
 	return (size_t)(at - text);
 }
 
-/* Those who draw two columns wide, in the blocks that file names use; marks
- * that are drawn over the character before them. */
+/* Those who draw two columns wide, with narrow ones between them taken for
+ * wide: a line that is too short does no harm; marks that are drawn over the
+ * character before them. */
 static unsigned
 char_columns(uint32_t c)
 {
@@ -214,15 +220,22 @@ char_columns(uint32_t c)
 		{ 0x1100, 0x115f, 2 },
 		{ 0x200b, 0x200f, 0 },
 		{ 0x20d0, 0x20ff, 0 },
+		{ 0x231a, 0x23f3, 2 },
+		{ 0x25a0, 0x27bf, 2 },
+		{ 0x2b1b, 0x2b55, 2 },
 		{ 0x2e80, 0x303e, 2 },
 		{ 0x3041, 0xa4cf, 2 },
+		{ 0xa960, 0xa97c, 2 },
 		{ 0xac00, 0xd7a3, 2 },
 		{ 0xf900, 0xfaff, 2 },
 		{ 0xfe00, 0xfe0f, 0 },
+		{ 0xfe10, 0xfe19, 2 },
 		{ 0xfe30, 0xfe6f, 2 },
 		{ 0xff00, 0xff60, 2 },
 		{ 0xffe0, 0xffe6, 2 },
-		{ 0x1f300, 0x1faff, 2 },
+		{ 0x16fe0, 0x18d08, 2 },
+		{ 0x1aff0, 0x1b2fb, 2 },
+		{ 0x1f000, 0x1faff, 2 },
 		{ 0x20000, 0x3fffd, 2 },
 	};
 	size_t i;

@@ -37,6 +37,8 @@ void progress_init(struct progress *, bool is_shown, const char *label);
 
 /* Draws if the last drawing is long enough ago.  Cheap when not. */
 void progress_tick(struct progress *);
+/* Draws: what follows may take long without another tick. */
+void progress_draw(struct progress *);
 void progress_end(struct progress *); /* takes the line away */
 
 uint64_t progress_elapsed_ms(const struct progress *);

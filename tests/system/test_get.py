@@ -12,7 +12,9 @@ import stat
 import subprocess
 import tempfile
 import threading
+import unicodedata
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -663,7 +665,7 @@ def test_a_broken_connection_goes_on_where_it_was(tmp_path):
 # ---- the terminal ----
 
 
-def on_a_terminal(words, cwd, columns=100):
+def on_a_terminal(words, cwd, columns=100, term="xterm"):
     """Runs netpan with stderr on a terminal: (exit status, what it showed)."""
     import struct
     import termios
@@ -672,7 +674,7 @@ def on_a_terminal(words, cwd, columns=100):
     process = subprocess.Popen(
         [NETPAN, *words], cwd=cwd, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=slave,
-        env={**os.environ, "TERM": "xterm"})
+        env={**os.environ, "TERM": term})
     os.close(slave)
     shown = b""
     try:
@@ -698,29 +700,64 @@ class Slow(TrainServer):
             self.pause(0.05)
 
 
+def drawn(shown):
+    """The lines, one drawn over the other, of which none was left there."""
+    assert shown.endswith("\r\x1b[K"), "the line was left there"
+    lines = [line for line in shown.split("\r\x1b[K") if line]
+    assert lines, "no line was drawn"
+    return lines
+
+
+def columns_of(line):
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1
+               for c in line)
+
+
 @pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
-@pytest.mark.parametrize("columns", [20, 80, 200])
+@pytest.mark.parametrize("columns", [2, 20, 80, 200])
 def test_a_progress_line(tmp_path, words, columns):
-    name = "网盘 \x1b[2J" + "n" * 100
+    # a URL has no control bytes
+    name = "网盘 ⭐✅" + ("\x1b[2J" if "-r" in words else "") + "n⌛" * 50
     with Slow("d/", ("d/" + name, BIG)) as server:
-        path = "d" if "-r" in words else "d/%E7%BD%91%E7%9B%98%20%1B[2J" \
-            + "n" * 100
-        if "-r" not in words:  # a URL has no control bytes: another name
-            server.find("d/" + name).path = (b"d", ("网盘" + "n" * 100).encode())
-            path = "d/%E7%BD%91%E7%9B%98" + "n" * 100
+        path = "d" if "-r" in words else "d/" + quote(name)
         status, shown = on_a_terminal([*words, server.url(path)], tmp_path,
                                       columns)
     assert status == 0, shown
-    lines = [line for line in shown.split("\r\x1b[K") if line]
-    assert lines, "no line was drawn"
-    assert shown.endswith("\r\x1b[K"), "the line was left there"
+    lines = drawn(shown)
     for line in lines:
-        width = sum(2 if c in "网盘" else 1 for c in line)
-        assert width < columns, (width, line)
+        assert columns_of(line) < columns, line
         assert "\x1b" not in line and "\n" not in line
     if columns >= 80:
-        assert re.search(r"\d+%  \S+ \S+ of 2.9 MiB  \S+ \S+B/s", lines[-1])
+        assert re.search(r"100%  2.9 MiB of 2.9 MiB  \S+ \S+B/s", lines[-1])
         assert any(re.search(r"\d:\d\d left", line) for line in lines)
+    if columns >= 80 and "-r" in words:
+        assert "1/1 files" in lines[-1]
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+def test_the_last_state_is_shown(tmp_path, words):
+    """Also of what comes faster than lines are drawn: the disk may be slow."""
+    with TrainServer("d/", ("d/f", b"F" * 1000)) as server:
+        path = "d" if "-r" in words else "d/f"
+        status, shown = on_a_terminal([*words, server.url(path)], tmp_path)
+    assert status == 0, shown
+    assert "100%  1000 B of 1000 B" in drawn(shown)[-1]
+
+
+@pytest.mark.parametrize("words", [("get",), ("get", "-r")], ids=" ".join)
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_no_progress_where_there_is_no_terminal(tmp_path, words, term):
+    """A pipe gets no line of it, nor does a terminal that cannot go back."""
+    with Slow("d/", ("d/f", BIG)) as server:
+        path = "d" if "-r" in words else "d/f"
+        if term == "dumb":
+            assert on_a_terminal([*words, server.url(path)], tmp_path,
+                                 term=term) == (0, "")
+        else:
+            done = netpan(*words, server.url(path), cwd=tmp_path, check=0,
+                          env={"TERM": term})
+            assert done.stderr == ""
+            assert len(done.stdout.splitlines()) == 1
 
 
 def test_the_progress_goes_on_while_the_server_is_silent(tmp_path):

@@ -19,6 +19,14 @@ test_columns(void **state)
 		{ __LINE__, "\xf0\x9f\x98\x80", 2 },
 		{ __LINE__, "\xef\xbc\xa1", 2 }, { __LINE__, "\xff", 1 },
 		{ __LINE__, "\xe7\xbd", 2 }, /* two stray bytes */
+		{ __LINE__, "\xe2\xad\x90", 2 }, /* U+2B50, a star */
+		{ __LINE__, "\xe2\x9c\x85", 2 }, /* U+2705, a check mark */
+		{ __LINE__, "\xe2\x8f\xb0", 2 }, /* U+23F0, a clock */
+		{ __LINE__, "\xea\xa5\xa0", 2 }, /* U+A960, Hangul */
+		{ __LINE__, "\xef\xb8\x90", 2 }, /* U+FE10, a comma */
+		{ __LINE__, "\xf0\x97\x80\x80", 2 }, /* U+17000, Tangut */
+		{ __LINE__, "\xf0\x9b\x80\x80", 2 }, /* U+1B000, Kana */
+		{ __LINE__, "\xf0\x9f\x80\x84", 2 }, /* U+1F004, a tile */
 	};
 
 	(void)state;
