@@ -348,6 +348,7 @@ on_head(struct fetcher *f, const struct arrival *a)
 	struct stretch *s = f->ring[f->first];
 	const char *reason;
 	struct entry *e;
+	bool is_next;
 
 	if (f->rx != RX_NONE)
 		return proto(f, "an entry within a file");
@@ -358,7 +359,10 @@ on_head(struct fetcher *f, const struct arrival *a)
 	if (reason != NULL)
 		return proto(f, reason);
 	f->left = f->head.size - f->head.offset;
-	if (!pass_to_head(f, s)) { /* was not listed: is not wanted */
+	is_next = pass_to_head(f, s);
+	if (f->head.offset != 0 && (!is_next || f->head.offset != s->offset))
+		return proto(f, "an offset that was not asked for");
+	if (!is_next) { /* was not listed: is not wanted */
 		if (++f->strange > STRANGE_MAX)
 			return proto(
 			    f, "no end of entries that it never listed");
@@ -554,8 +558,6 @@ file_begin(struct fetcher *f, struct stretch *s)
 	struct progress *progress = f->job->progress;
 	int r;
 
-	if (h->offset != 0 && h->offset != s->offset)
-		return proto(f, "an offset that was not asked for");
 	atomic_fetch_add(&progress->bytes_due, h->size - e->size);
 	e->size = h->size;
 	e->mtime_ns = h->mtime_ns;

@@ -263,6 +263,23 @@ def test_more_than_announced_of_what_was_not_asked_for(site):
     assert site.names() in (["a"], [])
 
 
+def test_an_offset_of_what_was_not_listed(site):
+    """A file of which all is here already: its digest may take an hour."""
+    class Evil(Slipping):
+        def answer_tree(self, request):
+            if request.flags & HEADS_ONLY:
+                yield from super().answer_tree(request)
+                return
+            yield put_head((b"a",), size=1) + put_data(b"A") + put_end(b"A")
+            yield put_head((b"aa",), size=1 << 62, offset=1 << 62)
+            self.pause()
+
+    with Evil(("a", b"A"), ("b", b"B")) as server:
+        done = netpan("get", "-r", "-t", "1", "-j", "1", "-o", site.target,
+                      server.url(), timeout=30)
+    says(done, 1, "breaks the protocol", "an offset")
+
+
 @pytest.mark.parametrize("raw", [
     put_head((b"zz",), size=4) + put_data(b"evil") + put_end(b"evil"),
     put_head((b"a",), size=1) + put_data(b"A") + put_end(b"A"),
