@@ -32,6 +32,9 @@ url_parse(struct url *url, const char *text, const char **reason)
 		colon = memchr(at, ']', (size_t)(end - at));
 		if (colon == NULL)
 			return bad(reason, "a bracket is not closed");
+		if (memchr(at, ':', (size_t)(colon - at)) == NULL)
+			return bad(
+			    reason, "in brackets stands an IPv6 address");
 		r = host_take(url, at + 1, (size_t)(colon - at - 1), reason);
 		colon++;
 		if (colon != end && *colon != ':')
@@ -40,6 +43,9 @@ url_parse(struct url *url, const char *text, const char **reason)
 		colon = memchr(at, ':', (size_t)(end - at));
 		if (colon == NULL)
 			colon = end;
+		else if (memchr(colon + 1, ':', (size_t)(end - colon - 1)))
+			return bad(
+			    reason, "an IPv6 address stands in brackets");
 		r = host_take(url, at, (size_t)(colon - at), reason);
 	}
 	if (r == 0 && colon != end)

@@ -61,6 +61,8 @@ static const struct {
 	{ __LINE__, "train://[::1]x/" },
 	{ __LINE__, "train://[::1]:x/" },
 	{ __LINE__, "train://[[::1]]/" },
+	{ __LINE__, "train://[h]/" },
+	{ __LINE__, "train://[127.0.0.1]/" },
 	{ __LINE__, "train://h]/" },
 	{ __LINE__, "train://u@h/" },
 	{ __LINE__, "train://u:p@h/" },
@@ -128,6 +130,41 @@ test_bad(void **state)
 	}
 }
 
+/* Where a guess at what was meant helps. */
+static void
+test_reasons(void **state)
+{
+	static const struct {
+		int line;
+		const char *in;
+		const char *want;
+	} rows[] = {
+		{ __LINE__, "train://::1/a",
+		    "an IPv6 address stands in brackets" },
+		{ __LINE__, "train://fe80::1/a",
+		    "an IPv6 address stands in brackets" },
+		{ __LINE__, "train://2001:db8::1:8686",
+		    "an IPv6 address stands in brackets" },
+		{ __LINE__, "train://[localhost]:1/a",
+		    "in brackets stands an IPv6 address" },
+		{ __LINE__, "train://h:65536/a",
+		    "a port is a number from 1 to 65535" },
+		{ __LINE__, "train:///a", "the address names no host" },
+		{ __LINE__, "h/a", "an address begins with train://" },
+	};
+	struct url url;
+	const char *reason;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(rows); i++) {
+		reason = "";
+		CHECK_INT(rows[i].line, rows[i].in, "result", -EINVAL,
+		    url_parse(&url, rows[i].in, &reason));
+		CHECK_STR(
+		    rows[i].line, rows[i].in, "reason", rows[i].want, reason);
+	}
+}
+
 /* At each limit and one past it. */
 static void
 test_limits(void **state)
@@ -161,6 +198,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_reasons),
 		cmocka_unit_test(test_limits),
 	};
 
