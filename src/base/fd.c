@@ -98,6 +98,24 @@ fd_pread_full(int fd, void *buf, size_t len, off_t off)
 }
 
 int
+fd_fill_std(void)
+{
+	int fd, at;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) != -1)
+			continue;
+		/* the lowest that is free, which is this one; opened for the
+		 * wrong direction */
+		at = open(
+		    "/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+		if (at != fd)
+			return at == -1 ? -errno : -EBADF;
+	}
+	return 0;
+}
+
+int
 fd_count_open(void)
 {
 	struct dirent *entry;

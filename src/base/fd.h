@@ -20,6 +20,13 @@ ssize_t fd_read_full(int fd, void *buf, size_t len);
 ssize_t fd_write_full(int fd, const void *buf, size_t len);
 ssize_t fd_pread_full(int fd, void *buf, size_t len, off_t off);
 
+/*
+ * Opens what is closed of 0, 1 and 2, so that no file or socket becomes one of
+ * them and is written into by what says something.  Their use fails.  0 or
+ * -errno.
+ */
+int fd_fill_std(void);
+
 /* How many descriptors this process has open, or -errno; for self-checks and
  * tests. */
 int fd_count_open(void);

@@ -1,5 +1,4 @@
-#include <errno.h>
-#include <stdlib.h>
+#include <signal.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -49,6 +48,9 @@ run(const struct command *command, int argc, char **argv)
 	struct words words;
 	struct remote remote;
 	int status;
+
+	/* that nobody reads a message must not leave a tree half made */
+	(void)signal(SIGPIPE, SIG_IGN);
 
 	status = words_take(command, argc, argv, &words);
 	if (status != CLIENT_DONE)

@@ -63,7 +63,8 @@ list_fetch(struct lister *l)
 {
 	int r, w;
 
-	while (!l->is_done) {
+	/* main tells what became of stdout */
+	while (!l->is_done && !ferror(stdout)) {
 		if (!conn_is_open(l->conn)) {
 			r = conn_reach(l->conn, &l->tries);
 			if (r != 0)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/text.h"
 #include "client/client.h"
 #include "client/options.h"
@@ -35,6 +36,8 @@ main(int argc, char **argv)
 
 	/* a file that gets too big is that file's error */
 	(void)signal(SIGXFSZ, SIG_IGN);
+	if (fd_fill_std() != 0)
+		return CLIENT_FAILED;
 
 	if (argc < 2) {
 		usage(stderr);
@@ -89,7 +92,7 @@ run(const struct command *command, int argc, char **argv)
 static int
 output_end(int status)
 {
-	if (fflush(stdout) == EOF || ferror(stdout)) {
+	if (ferror(stdout) || fclose(stdout) == EOF) {
 		say("cannot write to standard output");
 		if (status == CLIENT_DONE)
 			status = CLIENT_FAILED;

@@ -23,7 +23,7 @@ from netpan_harness import (NETPAN, REPO, Netpand, is_sanitized, make_file,
                             sha256, tree_state, wait_for)
 from train_client import GET, HEADS_ONLY, TREE
 from train_server import (MTIME, Drop, Entry, TrainServer, part_name,
-                          put_data, put_end)
+                          put_data, put_end, put_error)
 
 # ---- files ----
 
@@ -807,8 +807,6 @@ def test_no_progress_when_it_is_quiet(tmp_path, words):
 
 
 def test_a_message_does_not_mix_with_the_progress(tmp_path):
-    from train_server import put_error
-
     class Failing(Slow):
         def end(self, request, entry):
             if entry.path[-1] == b"b":
@@ -916,3 +914,60 @@ def test_output_that_cannot_be_written(netpand, tree, tmp_path):
                                   stderr=subprocess.PIPE, timeout=60)
         assert done.returncode == 1, words
         assert b"cannot write" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("get", "-q"), ("get", "-qr", "-j", "1")],
+                         ids=" ".join)
+def test_closed_standard_descriptors(tmp_path, words):
+    """No file and no connection becomes one of them, and is written into."""
+    class Failing(TrainServer):
+        def end(self, request, entry):
+            if entry.path[-1] == b"b":
+                return put_error(9, 1)
+            return super().end(request, entry)
+
+    def close_all():
+        for fd in 0, 1, 2:
+            os.close(fd)
+
+    path, name, status = (("d", "d", 1) if "-qr" in words
+                          else ("d/c", "c", 0))
+    with Failing("d/", ("d/a", b"A"), ("d/b", b"B"), ("d/c", b"C")) as server:
+        process = subprocess.Popen([NETPAN, *words, server.url(path)],
+                                   cwd=tmp_path, preexec_fn=close_all)
+        assert process.wait(60) == status
+        assert server.n_conns == 1
+    if "-qr" in words:
+        assert (tmp_path / "d" / "a").read_bytes() == b"A"
+    assert next(tmp_path.rglob("c")).read_bytes() == b"C"
+
+
+def test_closed_standard_output():
+    """What could not be said is no success, and nothing else hears it."""
+    done = subprocess.run([NETPAN, "--version"], stderr=subprocess.PIPE,
+                          preexec_fn=lambda: os.close(1), timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == b"netpan: cannot write to standard output\n"
+
+
+def test_messages_that_nobody_reads(tmp_path):
+    """A closed pipe ends no get: what comes is as whole as ever."""
+    class Failing(TrainServer):
+        def end(self, request, entry):
+            if entry.path[-1] == b"a":
+                return put_error(9, 1)
+            return super().end(request, entry)
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        with Failing(Entry("d", mode=0o751), ("d/a", b"A"),
+                     ("d/b", b"B")) as server:
+            done = subprocess.run(
+                [NETPAN, "get", "-r", "-j", "1", "-o", "t", server.url()],
+                cwd=tmp_path, stdout=writer, stderr=writer, timeout=60)
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    assert (tmp_path / "t" / "d" / "b").read_bytes() == b"B"
+    assert stat.S_IMODE((tmp_path / "t" / "d").stat().st_mode) == 0o751

@@ -1,11 +1,12 @@
 """netpan ls."""
 
 import os
+import subprocess
 
 import pytest
 
-from netpan_harness import Netpand, make_file, make_tree, netpan
-from train_server import Entry, TrainServer
+from netpan_harness import NETPAN, Netpand, make_file, make_tree, netpan
+from train_server import Entry, TrainServer, put_head
 
 
 def test_names_in_order(netpand, tree):
@@ -81,3 +82,20 @@ def test_a_longest_name(tmp_path):
     with TrainServer(Entry((name,), b"")) as server:
         done = netpan("ls", server.url(), check=0)
     assert done.stdout == "\\x80" * 255 + "\n"
+
+
+def test_a_listing_that_nobody_hears_ends():
+    """It is not fetched to its end, which an evil server need not have."""
+    class Endless(TrainServer):
+        def answer_list(self, request):
+            i = 0
+            while not self.is_ending.is_set():
+                yield b"".join(put_head((b"%012d" % (i + k),))
+                               for k in range(1000))
+                i += 1000
+
+    with Endless() as server, open("/dev/full", "w") as full:
+        done = subprocess.run([NETPAN, "ls", server.url()], stdout=full,
+                              stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == b"netpan: cannot write to standard output\n"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -46,6 +47,47 @@ test_close_and_take(void **state)
 	fd_close(&taken);
 	assert_int_equal(errno, EXDEV);
 	assert_int_equal(taken, -1);
+}
+
+/* Every choice of the three, in a process of its own. */
+static int
+fill_std(unsigned closed)
+{
+	char c = 'x';
+	int fd;
+
+	for (fd = 0; fd < 3; fd++)
+		if ((closed & (1u << fd)) != 0)
+			close(fd);
+	if (fd_fill_std() != 0)
+		return 1;
+	for (fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) == -1)
+			return 2;
+		if ((closed & (1u << fd)) == 0)
+			continue;
+		if ((fd == 0 ? read(fd, &c, 1) : write(fd, &c, 1)) != -1)
+			return 3;
+	}
+	fd = open("/dev/null", O_RDONLY);
+	return fd > 2 ? 0 : 4;
+}
+
+static void
+test_fill_std(void **state)
+{
+	(void)state;
+	for (unsigned closed = 0; closed < 8; closed++) {
+		pid_t pid = fork();
+		int status = -1;
+
+		assert_true(pid != -1);
+		if (pid == 0)
+			_exit(fill_std(closed));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
 }
 
 static void
@@ -172,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_count_is_of_all),
 		cmocka_unit_test(test_close_and_take),
+		cmocka_unit_test(test_fill_std),
 		cmocka_unit_test(test_nonblock),
 		cmocka_unit_test(test_short_counts_are_looped_over),
 		cmocka_unit_test(test_pread),
