@@ -24,7 +24,6 @@ static int look(int, const char *, struct stat *);
 static int open_below(int, const char *, bool);
 static bool open_up(int, unsigned *);
 static const char *self_path(char[SELF_SIZE], int);
-static bool is_same_time(const struct timespec *, int64_t);
 
 int
 target_open(struct target **out, const char *name)
@@ -180,7 +179,7 @@ target_compare(int parent_fd, const struct entry *e)
 	if (r != 0)
 		return r == -ENOENT ? TARGET_NOTHING : r;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != e->size ||
-	    !is_same_time(&st.st_mtim, e->mtime_ns))
+	    !mtime_is_kept(&st.st_mtim, &st.st_ctim, e->mtime_ns))
 		return TARGET_OTHER;
 	if ((st.st_mode & 0777) != e->mode)
 		(void)target_chmod(parent_fd, e->name, &st, e->mode);
@@ -211,7 +210,7 @@ target_finish_folder(int parent_fd, const struct entry *e)
 	times[1] = mtime_to_timespec(e->mtime_ns);
 	if (fstat(fd, &st) == -1)
 		r = -errno;
-	if (r == 0 && !is_same_time(&st.st_mtim, e->mtime_ns) &&
+	if (r == 0 && !mtime_is_kept(&st.st_mtim, &st.st_ctim, e->mtime_ns) &&
 	    futimens(fd, times) == -1)
 		r = -errno;
 	/* a set-group-id bit is this side's own */
@@ -339,15 +338,4 @@ self_path(char out[SELF_SIZE], int fd)
 {
 	snprintf(out, SELF_SIZE, "/proc/self/fd/%d", fd);
 	return out;
-}
-
-/* A file system that keeps whole seconds only has the same time when its
- * seconds are the same. */
-static bool
-is_same_time(const struct timespec *have, int64_t want_ns)
-{
-	struct timespec want = mtime_to_timespec(want_ns);
-
-	return have->tv_sec == want.tv_sec &&
-	       (have->tv_nsec == want.tv_nsec || have->tv_nsec == 0);
 }
