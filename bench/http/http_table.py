@@ -50,8 +50,8 @@ def markdown(result):
 
 
 def about(result):
-    return ("%s, %s. `%s`, median of %d rounds of %s s, all servers in turn "
-            "in each; others had at most %.2f processors in half of the "
+    return ("%s, %s. `%s`, median of %d rounds of %s s (memory: at most 3), all "
+            "servers in turn in each; others had at most %.2f processors in half of the "
             "rounds. Pinned: one worker on processor 0, the client on 1; "
             "else two workers, on any.\n\n%s\n" % (
                 result["machine"], result["date"], result["command"],
