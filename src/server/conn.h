@@ -89,7 +89,7 @@ struct conn {
 #define CONN_OUT_SIZE (256 * 1024)
 #define CONN_TURN_BYTES (1024 * 1024)
 #define CONN_REQUEST_COST (4 * 1024) /* of a turn, beside its bytes */
-#define CONN_LINGER_BYTES (64 * 1024) /* thrown away while leaving */
+#define CONN_LINGER_BYTES (512 * 1024) /* thrown away while leaving */
 
 /* ---- for the worker ---- */
 

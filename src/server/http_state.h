@@ -14,6 +14,7 @@
 #include "server/hot.h"
 #include "server/http_head.h"
 #include "server/http_log.h"
+#include "server/pack_name.h"
 #include "server/window.h"
 
 /* What one worker's HTTP connections share: it is in use only while one
@@ -29,6 +30,7 @@ enum http_state {
 	HTTP_OPEN, /* a job opens the file */
 	HTTP_FILE, /* its bytes are being sent */
 	HTTP_FOLDER, /* a listing is being sent */
+	HTTP_PACK, /* an archive is */
 	HTTP_SKIP /* answered; the request's body is read and thrown away */
 };
 
@@ -46,6 +48,7 @@ struct http {
 	struct job job; /* whatever waits for the disk: one at a time */
 	struct http_opening *opening; /* HTTP_OPEN */
 	struct http_folder *folder; /* HTTP_FOLDER */
+	struct http_pack *pack; /* HTTP_PACK */
 	/* HTTP_FILE */
 	struct hot_file *file;
 	struct window window;
@@ -107,6 +110,15 @@ bool http_wants_json(const struct http_ask *);
 enum want http_folder(const struct http_ask *);
 enum want http_folder_step(struct http *);
 void http_folder_free(struct http *);
+
+/* ---- http_pack.c ---- */
+
+/* Answers with an archive of the desk's path. */
+enum want http_pack(const struct http_ask *, enum pack_form);
+enum want http_pack_step(struct http *);
+/* Ends it; true while its thread has not. */
+bool http_pack_stop(struct http *);
+void http_pack_free(struct http *);
 
 /* ---- http_self.c ---- */
 

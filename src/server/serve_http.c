@@ -36,6 +36,7 @@ static bool body_is_unwelcome(const struct head *);
 static enum want http_route(const struct http_ask *);
 static const char *look_at_query(struct http_desk *);
 static enum want http_path(const struct http_ask *);
+static enum want http_folder_or_pack(const struct http_ask *);
 static enum want http_open(const struct http_ask *, const struct path *);
 static void open_run(struct job *);
 static enum want http_opened(struct http *);
@@ -95,6 +96,9 @@ http_step(struct conn *c)
 				break;
 			case HTTP_FOLDER:
 				want = http_folder_step(h);
+				break;
+			case HTTP_PACK:
+				want = http_pack_step(h);
 				break;
 			case HTTP_SKIP:
 				want = http_skip(h);
@@ -277,7 +281,7 @@ http_path(const struct http_ask *ask)
 	if (w->store == NULL)
 		return http_say_errno(ask, -ENOENT);
 	if (path->wants_dir || path->n == 0)
-		return http_folder(ask);
+		return http_folder_or_pack(ask);
 	r = hot_get(w->hot, path, w->now_ms, &file);
 	if (r == -EAGAIN)
 		return http_open(ask, path);
@@ -286,6 +290,18 @@ http_path(const struct http_ask *ask)
 	if (r != 0)
 		return http_say_errno(ask, r);
 	return http_file(ask, file);
+}
+
+static enum want
+http_folder_or_pack(const struct http_ask *ask)
+{
+	const struct query *q = &ask->conn->worker->http.query;
+
+	if (ask->head->method == HTTP_GET && query_has(q, STR("tar")))
+		return http_pack(ask, PACK_TAR);
+	if (ask->head->method == HTTP_GET && query_has(q, STR("zip")))
+		return http_pack(ask, PACK_ZIP);
+	return http_folder(ask);
 }
 
 /* The request stays in the buffer, and is read anew when the file is open. */
@@ -451,6 +467,7 @@ http_free(struct conn *c)
 		return;
 	http_file_free(h);
 	http_folder_free(h);
+	http_pack_free(h);
 	if (h->opening != NULL)
 		fd_close(&h->opening->fd);
 	free(h->opening);
@@ -554,6 +571,7 @@ http_ended(struct http *h)
 	if (h->skip_left > 0 && keep != HTTP_CLOSE && !is_cut) {
 		http_file_free(h);
 		http_folder_free(h);
+		http_pack_free(h);
 		return skip_body(h);
 	}
 	http_free(c);
@@ -656,7 +674,7 @@ http_has_job(struct conn *c, bool stop)
 	if (h == NULL)
 		return false;
 	atomic_store(&h->job.stop, true);
-	return h->job.is_out;
+	return http_pack_stop(h) || h->job.is_out;
 }
 
 const struct door door_http = {
