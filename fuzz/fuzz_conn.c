@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "server/conn.h"
 #include "server/door.h"
+#include "server/pack.h"
 #include "server/push_file.h"
 #include "server/train_answer.h"
 #include "server/worker.h"
@@ -60,6 +61,80 @@ helpers_reap(struct helpers *h)
 		j->is_out = false;
 		j->done(j);
 	}
+}
+
+/* An archive of some bytes, without a thread: each other look at it finds
+ * nothing yet. */
+struct pack {
+	size_t left;
+	bool is_odd;
+	struct job job;
+	void (*wake)(void *);
+	void *arg;
+};
+
+static void
+pack_done(struct job *j)
+{
+	struct pack *p = link_entry(j, struct pack, job);
+
+	p->wake(p->arg);
+}
+
+int
+pack_begin(struct pack **out, struct worker *w, const struct path *folder,
+    enum pack_form form, void (*wake)(void *arg), void *arg)
+{
+	struct pack *p = calloc(1, sizeof(*p));
+
+	(void)w;
+	(void)folder;
+	if (p == NULL)
+		return -ENOMEM;
+	p->left = form == PACK_TAR ? 200000 : 10;
+	p->wake = wake;
+	p->arg = arg;
+	p->job.done = pack_done;
+	*out = p;
+	return 0;
+}
+
+ssize_t
+pack_peek(struct pack *p, const void **bytes)
+{
+	static const char some[65536];
+
+	p->is_odd = !p->is_odd;
+	if (p->is_odd) {
+		if (!p->job.is_out) {
+			p->job.is_out = true;
+			link_init(&p->job.link);
+			link_add_last(&the_helpers.ran, &p->job.link);
+		}
+		return -EAGAIN;
+	}
+	*bytes = some;
+	return (ssize_t)(p->left < sizeof(some) ? p->left : sizeof(some));
+}
+
+void
+pack_taken(struct pack *p, size_t n)
+{
+	must(n <= p->left);
+	p->left -= n;
+}
+
+bool
+pack_stop(struct pack *p)
+{
+	return p->job.is_out;
+}
+
+void
+pack_free(struct pack *p)
+{
+	must(p == NULL || !p->job.is_out);
+	free(p);
 }
 
 void
@@ -133,6 +208,13 @@ make_world(void)
 	w->helpers = &the_helpers;
 	w->board.mine = &counters;
 	access_log_init(&w->access_log, -1, &counters.log_dropped);
+	w->hot = hot_new(&(struct hot_options){ .store = w->store,
+	    .n_hits = &counters.cache_hits,
+	    .n_misses = &counters.cache_misses,
+	    .max_fds = 64,
+	    .max_bytes = 1 << 20 });
+	if (w->hot == NULL)
+		abort();
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->config = (struct wire_config){
 		.hello_ms = LIM_HELLO_MS,
@@ -142,6 +224,8 @@ make_world(void)
 		.min_rate = LIM_MIN_RATE,
 	};
 	link_init(&w->ready);
+	link_init(&w->patient);
+	slab_init(&w->https, sizeof(struct http), 4);
 	slab_init(&w->ins, CONN_IN_SIZE, 4);
 	slab_init(&w->outs, CONN_OUT_SIZE, 4);
 	slab_init(&w->answers, answer_size, 4);
@@ -156,9 +240,20 @@ struct peer {
 	unsigned char bytes[1 << 20];
 	size_t len;
 	bool saw_hello;
+	bool is_http;
 };
 
 static struct peer peer;
+
+/* An HTTP answer has a form of its own: what comes first must look like it. */
+static bool
+is_http(const struct peer *p)
+{
+	static const char start[] = "HTTP/1.1 ";
+
+	return p->len >= sizeof(start) - 1 && !p->saw_hello &&
+	       memcmp(p->bytes, start, sizeof(start) - 1) == 0;
+}
 
 /* What push sends has no form that could be checked piece by piece. */
 static void
@@ -170,10 +265,14 @@ peer_check(struct peer *p)
 	const char *reason;
 	uint8_t version;
 
-	if (conn.peer.door == WIRE_DOOR_PUSH) {
+	if (is_http(p))
+		p->is_http = true;
+	if (conn.peer.door == WIRE_DOOR_PUSH || p->is_http) {
 		p->len = 0;
 		return;
 	}
+	if (!p->saw_hello && left > 0 && at[0] == 'H')
+		return; /* its first bytes */
 	if (!p->saw_hello && left >= TRAIN_HELLO_SIZE) {
 		must(
 		    train_hello_parse(at, left, &version, &reason) == TRAIN_OK);
@@ -216,8 +315,10 @@ turn(struct worker *w, bool lazily)
 {
 	if (!lazily)
 		helpers_reap(w->helpers);
-	while (link_is_linked(&w->ready)) {
-		struct conn *c = link_entry(w->ready.next, struct conn, ready);
+	while (link_is_linked(&w->ready) || link_is_linked(&w->patient)) {
+		struct link *l = link_is_linked(&w->ready) ? w->ready.next
+							   : w->patient.next;
+		struct conn *c = link_entry(l, struct conn, ready);
 
 		link_remove(&c->ready);
 		conn_run(c);
@@ -263,7 +364,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	client.fd = fds[0];
 	peer.len = 0;
-	peer.saw_hello = false;
+	peer.saw_hello = peer.is_http = false;
 	n_released = 0;
 	conn_open(&conn, w, &client);
 	while (size > 0 && n_released == 0) {
@@ -274,15 +375,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			data += sent;
 			size -= (size_t)sent;
 		}
-		conn_wake(&conn);
+		conn_event(&conn, EPOLLIN | EPOLLOUT);
 		turn(w, lazy != 0 && n_turns++ % (lazy + 1) != 0);
 		if (!peer_read(&peer, fds[1], sip))
 			break;
 		if (sent <= 0 && errno != EAGAIN)
 			break;
 	}
-	if (n_released == 0 && end == END_TIMEOUT)
+	if (n_released == 0 && end == END_TIMEOUT) {
+		w->now_ms = conn.deadline_ms;
 		conn_timed_out(&conn);
+	}
 	if (n_released == 0 && end == END_HANGUP)
 		conn_event(&conn, EPOLLHUP);
 	if (n_released == 0 && end == END_DRAIN) {
@@ -291,7 +394,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	shutdown(fds[1], SHUT_WR);
 	while (n_released == 0) {
-		conn_wake(&conn);
+		conn_event(&conn, EPOLLIN | EPOLLOUT | EPOLLRDHUP);
 		turn(w, false);
 		peer_read(&peer, fds[1], sizeof(peer.bytes));
 	}
@@ -303,6 +406,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(conn.fd == -1 && conn.answer == NULL);
 	must(w->ins.n_used == 0 && w->outs.n_used == 0);
 	must(w->answers.n_used == 0 && w->n_walks == 0);
+	must(w->https.n_used == 0);
 	must(!timer_is_set(&conn.timer));
 	return 0;
 }
