@@ -13,10 +13,12 @@ struct helpers {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct link quick; /* waiting jobs, oldest first */
-	struct link slow;
+	struct link begin; /* long ones, never run yet */
+	struct link go_on; /* long ones, between two slices */
 	struct link ran; /* wait for their done */
-	unsigned n_slow_running;
+	unsigned n_long_running;
 	unsigned n_threads;
+	bool is_begins_turn; /* of the two queues of long ones */
 	bool ending;
 	int event_fd;
 	struct board_counter *n_jobs;
@@ -26,8 +28,12 @@ struct helpers {
 /* ---- the threads ---- */
 static void *helper_main(void *);
 static struct job *helper_take(struct helpers *);
-static void helper_finish(struct helpers *, struct job *);
-static void job_ran(struct helpers *, struct job *); /* with the lock */
+static bool may_take_long(const struct helpers *);
+static struct link *next_long(struct helpers *);
+static void helper_finish(struct helpers *, struct job *, bool is_done);
+/* ---- all, with the lock ---- */
+static void job_wait(struct helpers *, struct job *);
+static void job_ran(struct helpers *, struct job *);
 /* ---- the loop's side ---- */
 static int helpers_start(struct helpers *, unsigned n);
 
@@ -42,7 +48,8 @@ helpers_new(struct helpers **out, unsigned n, struct board_counter *n_jobs)
 		return -ENOMEM;
 	h->n_jobs = n_jobs;
 	link_init(&h->quick);
-	link_init(&h->slow);
+	link_init(&h->begin);
+	link_init(&h->go_on);
 	link_init(&h->ran);
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->work, NULL);
@@ -65,12 +72,14 @@ helpers_start(struct helpers *h, unsigned n)
 	/* signals are the loop's business */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_mutex_lock(&h->lock); /* the first ones look at n_threads */
 	while (r == 0 && h->n_threads < n) {
 		r = pthread_create(
 		    &h->thread[h->n_threads], NULL, helper_main, h);
 		if (r == 0)
 			h->n_threads++;
 	}
+	pthread_mutex_unlock(&h->lock);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -r;
 }
@@ -85,10 +94,11 @@ void
 helpers_submit(struct helpers *h, struct job *j)
 {
 	j->is_out = true;
+	j->has_run = false;
+	atomic_store(&j->stop, false);
 	board_add(h->n_jobs, 1);
 	pthread_mutex_lock(&h->lock);
-	link_init(&j->link);
-	link_add_last(j->is_long ? &h->slow : &h->quick, &j->link);
+	job_wait(h, j);
 	pthread_cond_signal(&h->work);
 	pthread_mutex_unlock(&h->lock);
 }
@@ -98,6 +108,21 @@ helpers_post(struct helpers *h, struct job *j)
 {
 	pthread_mutex_lock(&h->lock);
 	job_ran(h, j);
+	pthread_mutex_unlock(&h->lock);
+}
+
+void
+helpers_cancel(struct helpers *h, struct job *j)
+{
+	if (!j->is_out)
+		return;
+	pthread_mutex_lock(&h->lock);
+	atomic_store(&j->stop, true);
+	if (j->is_waiting) {
+		j->is_waiting = false;
+		link_remove(&j->link);
+		job_ran(h, j);
+	}
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -144,6 +169,7 @@ helper_main(void *arg)
 {
 	struct helpers *h = arg;
 	struct job *j;
+	bool is_done;
 
 	pthread_mutex_lock(&h->lock);
 	while (!h->ending) {
@@ -152,43 +178,78 @@ helper_main(void *arg)
 			pthread_cond_wait(&h->work, &h->lock);
 			continue;
 		}
+		/* a long one that could not be taken before perhaps can */
+		if (may_take_long(h))
+			pthread_cond_signal(&h->work);
 		pthread_mutex_unlock(&h->lock);
-		j->run(j);
+		is_done = j->run(j);
 		pthread_mutex_lock(&h->lock);
-		helper_finish(h, j);
+		helper_finish(h, j, is_done);
 	}
 	pthread_mutex_unlock(&h->lock);
 	return NULL;
 }
 
-/* Quick ones first; the slow ones never have all threads. */
+/* Quick ones first, as long as one thread is at the long ones, which never
+ * have all threads. */
 static struct job *
 helper_take(struct helpers *h)
 {
 	struct link *from = &h->quick;
 	struct job *j;
 
-	if (!link_is_linked(from)) {
-		from = &h->slow;
-		if (!link_is_linked(from) ||
-		    h->n_slow_running + 1 >= h->n_threads)
-			return NULL;
-		h->n_slow_running++;
+	if (may_take_long(h) &&
+	    (h->n_long_running == 0 || !link_is_linked(from))) {
+		from = next_long(h);
+		h->n_long_running++;
 	}
+	if (!link_is_linked(from))
+		return NULL;
 	j = link_entry(from->next, struct job, link);
 	link_remove(&j->link);
+	j->is_waiting = false;
 	return j;
 }
 
-static void
-helper_finish(struct helpers *h, struct job *j)
+static bool
+may_take_long(const struct helpers *h)
 {
-	if (j->is_long) {
-		h->n_slow_running--;
-		if (link_is_linked(&h->slow))
-			pthread_cond_signal(&h->work);
-	}
-	job_ran(h, j);
+	return h->n_long_running + 1 < h->n_threads &&
+	       (link_is_linked(&h->begin) || link_is_linked(&h->go_on));
+}
+
+static struct link *
+next_long(struct helpers *h)
+{
+	bool begins = link_is_linked(&h->begin) &&
+		      (h->is_begins_turn || !link_is_linked(&h->go_on));
+
+	h->is_begins_turn = !begins;
+	return begins ? &h->begin : &h->go_on;
+}
+
+static void
+helper_finish(struct helpers *h, struct job *j, bool is_done)
+{
+	if (j->is_long)
+		h->n_long_running--;
+	j->has_run = true;
+	if (is_done || atomic_load(&j->stop))
+		job_ran(h, j);
+	else
+		job_wait(h, j);
+}
+
+static void
+job_wait(struct helpers *h, struct job *j)
+{
+	struct link *queue = &h->quick;
+
+	if (j->is_long)
+		queue = j->has_run ? &h->go_on : &h->begin;
+	j->is_waiting = true;
+	link_init(&j->link);
+	link_add_last(queue, &j->link);
 }
 
 /* One wake-up for all that the loop has not taken yet. */

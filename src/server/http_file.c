@@ -49,7 +49,7 @@ static enum want send_file(const struct http_ask *, struct hot_file *,
 static bool next_part(struct http *);
 static ssize_t send_stretch(struct http *);
 static bool have_window(struct http *);
-static void fetch_run(struct job *);
+static bool fetch_run(struct job *);
 
 enum want
 http_file(const struct http_ask *ask, struct hot_file *file)
@@ -473,7 +473,7 @@ have_window(struct http *h)
 	return false;
 }
 
-static void
+static bool
 fetch_run(struct job *j)
 {
 	struct http *h = link_entry(j, struct http, job);
@@ -482,4 +482,5 @@ fetch_run(struct job *j)
 	store_fetch(h->file->fd, h->off, h->window.end - h->off);
 	posix_fadvise(h->file->fd, (off_t)h->window.end, WINDOW_BYTES,
 	    POSIX_FADV_WILLNEED);
+	return true;
 }

@@ -63,7 +63,7 @@ struct http_folder {
 static enum listing_key key_of(struct str);
 static const char *folder_ask(struct http_folder *, const struct http_ask *);
 /* ---- on a helper ---- */
-static void folder_run(struct job *);
+static bool folder_run(struct job *);
 static int folder_open(struct http *);
 static int fill_by_name(struct http *);
 static int fill_sorted(struct http *);
@@ -169,7 +169,7 @@ key_of(struct str name)
 
 /* ---- on a helper ---- */
 
-static void
+static bool
 folder_run(struct job *j)
 {
 	struct http *h = link_entry(j, struct http, job);
@@ -185,6 +185,7 @@ folder_run(struct job *j)
 	if (r == 0 && !f->is_head)
 		frame_chunk(f);
 	f->result = r;
+	return true;
 }
 
 static int

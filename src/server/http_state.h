@@ -100,7 +100,7 @@ bool http_look_again(const struct http *, struct http_ask *);
  * body, if it has one, is thrown away after that. */
 void http_take_request(struct http *, const struct http_ask *);
 /* Sends h's job out. */
-void http_submit(struct http *, void (*run)(struct job *));
+void http_submit(struct http *, bool (*run)(struct job *));
 /* Does the client want JSON rather than words for people? */
 bool http_wants_json(const struct http_ask *);
 

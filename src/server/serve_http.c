@@ -1,6 +1,5 @@
 #include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +37,7 @@ static const char *look_at_query(struct http_desk *);
 static enum want http_path(const struct http_ask *);
 static enum want http_folder_or_pack(const struct http_ask *);
 static enum want http_open(const struct http_ask *, const struct path *);
-static void open_run(struct job *);
+static bool open_run(struct job *);
 static enum want http_opened(struct http *);
 static enum want http_redirect(const struct http_ask *);
 /* ---- its end ---- */
@@ -323,7 +322,7 @@ http_open(const struct http_ask *ask, const struct path *path)
 	return WANT_DISK;
 }
 
-static void
+static bool
 open_run(struct job *j)
 {
 	struct http *h = link_entry(j, struct http, job);
@@ -331,6 +330,7 @@ open_run(struct job *j)
 
 	o->result = store_open_file(
 	    h->conn->worker->store, &o->path, STORE_WAIT, &o->fd, &o->meta);
+	return true;
 }
 
 static enum want
@@ -538,7 +538,7 @@ http_take_request(struct http *h, const struct http_ask *ask)
 }
 
 void
-http_submit(struct http *h, void (*run)(struct job *))
+http_submit(struct http *h, bool (*run)(struct job *))
 {
 	h->job.run = run;
 	helpers_submit(h->conn->worker->helpers, &h->job);
@@ -670,10 +670,10 @@ http_has_job(struct conn *c, bool stop)
 {
 	struct http *h = c->answer;
 
-	(void)stop; /* it is asked only at the end */
 	if (h == NULL)
 		return false;
-	atomic_store(&h->job.stop, true);
+	if (stop)
+		helpers_cancel(c->worker->helpers, &h->job);
 	return http_pack_stop(h) || h->job.is_out;
 }
 

@@ -25,7 +25,7 @@ struct push {
 static enum want push_begin(struct conn *);
 static enum want push_step(struct conn *);
 static bool push_have_window(struct conn *);
-static void fetch_run(struct job *);
+static bool fetch_run(struct job *);
 static void fetch_done(struct job *);
 
 /* c->n_sent is the place in the stream: nothing else is sent here. */
@@ -106,7 +106,7 @@ push_have_window(struct conn *c)
 	return false;
 }
 
-static void
+static bool
 fetch_run(struct job *j)
 {
 	struct push *p = link_entry(j, struct push, fetch);
@@ -116,6 +116,7 @@ fetch_run(struct job *j)
 	push_file_stretch(file, p->conn->n_sent, WINDOW_BYTES, &off, &n);
 	/* a failure shows when the bytes are sent */
 	store_fetch(push_file_fd(file), off, n);
+	return true;
 }
 
 static void
@@ -129,8 +130,11 @@ push_has_job(struct conn *c, bool stop)
 {
 	struct push *p = c->answer;
 
-	(void)stop; /* a fetch is short */
-	return p != NULL && p->fetch.is_out;
+	if (p == NULL)
+		return false;
+	if (stop)
+		helpers_cancel(c->worker->helpers, &p->fetch);
+	return p->fetch.is_out;
 }
 
 static void

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,7 +30,7 @@ static enum answer_begun
 begin_tree(struct answer *, const void *p, const char **reason);
 static enum answer_begun
 begin_list(struct answer *, const void *p, const char **reason);
-static void open_run(struct job *);
+static bool open_run(struct job *);
 static void open_ready(struct answer *, int result);
 /* ---- steps: true when the state has changed, or want says what for ---- */
 static bool step_file(struct answer *, enum want *);
@@ -43,13 +42,13 @@ static bool try_inline(struct answer *, uint32_t len);
 static bool have_window(struct answer *);
 static bool is_changed(struct answer *);
 static bool look_changed(const struct answer *);
-static void fetch_run(struct job *);
-static void hash_run(struct job *);
+static bool fetch_run(struct job *);
+static bool hash_run(struct job *);
 static void hash_done(struct job *);
 static void entry_ended(struct answer *);
 static void entry_failed(struct answer *, enum train_code, const char *);
 /* ---- all ---- */
-static void disk_submit(struct answer *, void (*run)(struct job *));
+static void disk_submit(struct answer *, bool (*run)(struct job *));
 static void disk_done(struct job *);
 static void answer_log(const struct answer *, const char *how);
 static void answer_end(struct conn *);
@@ -137,8 +136,8 @@ answer_has_job(struct conn *c, bool stop)
 	if (a == NULL)
 		return false;
 	if (stop) {
-		atomic_store(&a->disk.stop, true);
-		atomic_store(&a->hash.stop, true);
+		helpers_cancel(c->worker->helpers, &a->disk);
+		helpers_cancel(c->worker->helpers, &a->hash);
 	}
 	return a->disk.is_out || a->hash.is_out;
 }
@@ -218,7 +217,7 @@ begin_get(struct answer *a, const void *p, const char **reason)
 	return ANSWER_BEGUN;
 }
 
-static void
+static bool
 open_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, disk);
@@ -227,6 +226,7 @@ open_run(struct job *j)
 	    &a->ask.get.path, STORE_WAIT, &a->fd, &a->meta);
 	if (a->disk_result == 0)
 		answer_look_up_digest(a);
+	return true;
 }
 
 static void
@@ -285,10 +285,8 @@ answer_begin_file(struct answer *a, uint64_t offset)
 	a->window = (struct window){ .end = offset };
 	a->is_changed = false;
 	a->failed = 0;
-	if (a->hash_result != 0 && !(a->flags & TRAIN_F_NO_DIGEST)) {
-		atomic_store(&a->hash.stop, false);
+	if (a->hash_result != 0 && !(a->flags & TRAIN_F_NO_DIGEST))
 		helpers_submit(w->helpers, &a->hash);
-	}
 	a->state = ANSWER_FILE;
 }
 
@@ -480,7 +478,7 @@ have_window(struct answer *a)
 	return false;
 }
 
-static void
+static bool
 fetch_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, disk);
@@ -491,6 +489,7 @@ fetch_run(struct job *j)
 	/* and the one after it may come meanwhile */
 	posix_fadvise(
 	    a->fd, (off_t)a->window.end, WINDOW_BYTES, POSIX_FADV_WILLNEED);
+	return true;
 }
 
 /* Asks the file itself; where that may stall, what a job has seen last. */
@@ -550,7 +549,7 @@ step_digest(struct answer *a, enum want *want)
 
 /* Another may have computed it while this job waited for its turn; the file's
  * ctime has moved with that, so it is looked at anew. */
-static void
+static bool
 hash_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, hash);
@@ -562,19 +561,20 @@ hash_run(struct job *j)
 	if (store_fd_meta(a->fd, &now) != 0 ||
 	    !store_meta_same(&now, &a->meta)) {
 		a->hash_result = -ESTALE;
-		return;
+		return true;
 	}
 	is_kept = store_digest_cached(store, a->fd, &now, kept) == 0;
 	if (is_kept && !is_anew) {
 		memcpy(a->sha256, kept, sizeof(kept));
 		a->hash_result = 0;
-		return;
+		return true;
 	}
 	a->hash_result = store_digest_compute(store, a->fd, &now,
 	    is_anew ? STORE_DIGEST_ANEW : STORE_DIGEST_GO_ON, &a->hash.stop,
 	    a->sha256);
 	a->was_wrong = is_kept && a->hash_result == 0 &&
 		       memcmp(a->sha256, kept, sizeof(kept)) != 0;
+	return true;
 }
 
 static void
@@ -611,7 +611,7 @@ entry_failed(struct answer *a, enum train_code code, const char *text)
 	bool is_get = a->frame.type == TRAIN_GET;
 
 	if (a->hash.is_out) {
-		atomic_store(&a->hash.stop, true);
+		helpers_cancel(a->conn->worker->helpers, &a->hash);
 		a->failed = code;
 		a->off = a->meta.size;
 		a->frame_left = 0;
@@ -628,7 +628,7 @@ entry_failed(struct answer *a, enum train_code code, const char *text)
 /* ---- jobs ---- */
 
 static void
-disk_submit(struct answer *a, void (*run)(struct job *))
+disk_submit(struct answer *a, bool (*run)(struct job *))
 {
 	a->disk.run = run;
 	helpers_submit(a->conn->worker->helpers, &a->disk);

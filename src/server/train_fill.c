@@ -16,6 +16,7 @@
 static_assert(ENTRY_ROOM < CONN_OUT_SIZE, "one entry fits an empty buffer");
 
 static int fill_open(struct answer *);
+static int fill_entries(struct answer *);
 static bool fill_entry(struct answer *, const struct path *,
     const struct store_meta *, int *fd, int open_error);
 static int fill_small(struct answer *, int fd, const struct store_meta *);
@@ -96,33 +97,42 @@ fill_end(struct answer *a)
 	buf_init(&a->fill, NULL, 0);
 }
 
-void
+bool
 fill_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, disk);
-	bool with_data = !(a->flags & TRAIN_F_HEADS_ONLY);
-	const struct path *path;
-	struct store_meta meta;
-	int fd = -1, open_error = 0, r = 0;
+	int r = 0;
 
 	if (a->walk == NULL)
 		r = fill_open(a);
-	while (r == 0 && buf_room(&a->fill) > ENTRY_ROOM &&
+	if (r == 0)
+		r = fill_entries(a);
+	if (r < 0)
+		fill_refuse(a, r);
+	return true;
+}
+
+/* Until the buffer is full, a large file is met (a->fd), or the walk has
+ * ended.  0 or -errno. */
+static int
+fill_entries(struct answer *a)
+{
+	bool with_data = !(a->flags & TRAIN_F_HEADS_ONLY);
+	const struct path *path;
+	struct store_meta meta;
+	int fd = -1, open_error = 0, r = 1;
+
+	while (r == 1 && buf_room(&a->fill) > ENTRY_ROOM &&
 	       !atomic_load(&a->disk.stop)) {
 		r = store_walk_next(
 		    a->walk, &path, &meta, with_data ? &fd : NULL, &open_error);
 		if (r == 1 && fill_entry(a, path, &meta, &fd, open_error))
-			return; /* a large file: a->fd */
+			return 0;
 		fd_close(&fd);
-		if (r == 0) {
-			fill_sum(a);
-			return;
-		}
-		if (r == 1)
-			r = 0;
 	}
-	if (r < 0)
-		fill_refuse(a, r);
+	if (r == 0)
+		fill_sum(a);
+	return r < 0 ? r : 0;
 }
 
 static int

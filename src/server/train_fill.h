@@ -6,6 +6,8 @@
 #ifndef SERVER_TRAIN_FILL_H
 #define SERVER_TRAIN_FILL_H
 
+#include <stdbool.h>
+
 #include "server/helpers.h"
 #include "train/train.h"
 
@@ -14,7 +16,7 @@ struct answer;
 /* Begins the walk that the request asks for, or its refusal. */
 void fill_begin(struct answer *);
 /* The job's run: fills a->fill. */
-void fill_run(struct job *);
+bool fill_run(struct job *);
 /* Ends the walk; fine when there is none. */
 void fill_end(struct answer *);
 

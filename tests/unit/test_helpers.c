@@ -1,4 +1,4 @@
-/* Jobs run once, come back once, and long ones leave a thread free. */
+/* Jobs run to their end, come back once, and leave each other room. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,18 +17,25 @@
 
 struct counted {
 	struct job job;
+	int slices; /* it wants; 0: without end */
 	_Atomic int n_run;
+	int last_run; /* when, in the order of all runs */
 	int n_done;
 };
 
 static struct board_counter n_jobs;
 static _Atomic bool gate_open;
 static _Atomic int n_at_gate;
+static _Atomic int n_runs;
 
-static void
+static bool
 count_run(struct job *j)
 {
-	atomic_fetch_add(&((struct counted *)j)->n_run, 1);
+	struct counted *c = (struct counted *)j;
+
+	c->last_run = atomic_fetch_add(&n_runs, 1);
+	return atomic_fetch_add(&c->n_run, 1) + 1 == c->slices ||
+	       atomic_load(&j->stop);
 }
 
 static void
@@ -37,7 +44,7 @@ count_done(struct job *j)
 	((struct counted *)j)->n_done++;
 }
 
-static void
+static bool
 gate_run(struct job *j)
 {
 	static const struct timespec tick = { .tv_nsec = 1000000 };
@@ -45,7 +52,27 @@ gate_run(struct job *j)
 	atomic_fetch_add(&n_at_gate, 1);
 	while (!atomic_load(&gate_open) && !atomic_load(&j->stop))
 		nanosleep(&tick, NULL);
-	count_run(j);
+	return count_run(j);
+}
+
+static void
+submit(struct helpers *h, struct counted *c, bool (*run)(struct job *),
+    bool is_long, int slices)
+{
+	memset(c, 0, sizeof(*c));
+	c->job.run = run;
+	c->job.done = count_done;
+	c->job.is_long = is_long;
+	c->slices = slices;
+	helpers_submit(h, &c->job);
+	assert_true(c->job.is_out);
+}
+
+static void
+close_gate(void)
+{
+	atomic_store(&gate_open, false);
+	atomic_store(&n_at_gate, 0);
 }
 
 static void
@@ -65,7 +92,7 @@ reap_until(struct helpers *h, struct counted *c, size_t n)
 }
 
 static void
-each_job_runs_once(void **state)
+each_job_runs_to_its_end(void **state)
 {
 	static struct counted jobs[N_JOBS];
 	struct helpers *h = NULL;
@@ -73,17 +100,11 @@ each_job_runs_once(void **state)
 	(void)state;
 	assert_int_equal(helpers_new(&h, 4, &n_jobs), 0);
 	for (int round = 1; round <= 3; round++) {
-		for (int i = 0; i < N_JOBS; i++) {
-			memset(&jobs[i], 0, sizeof(jobs[i]));
-			jobs[i].job.run = count_run;
-			jobs[i].job.done = count_done;
-			jobs[i].job.is_long = i % 3 == 0;
-			helpers_submit(h, &jobs[i].job);
-			assert_true(jobs[i].job.is_out);
-		}
+		for (int i = 0; i < N_JOBS; i++)
+			submit(h, &jobs[i], count_run, i % 3 == 0, 1 + i % 4);
 		reap_until(h, jobs, N_JOBS);
 		for (int i = 0; i < N_JOBS; i++) {
-			assert_int_equal(jobs[i].n_run, 1);
+			assert_int_equal(jobs[i].n_run, 1 + i % 4);
 			assert_int_equal(jobs[i].n_done, 1);
 			assert_false(jobs[i].job.is_out);
 		}
@@ -97,25 +118,21 @@ static void
 long_jobs_leave_a_thread(void **state)
 {
 	static struct counted slow[8];
-	struct counted quick = { .job = {
-				     .run = count_run, .done = count_done } };
+	struct counted quick;
 	struct helpers *h = NULL;
 
 	(void)state;
+	close_gate();
 	assert_int_equal(helpers_new(&h, 3, &n_jobs), 0);
-	for (int i = 0; i < 8; i++) {
-		slow[i].job.run = gate_run;
-		slow[i].job.done = count_done;
-		slow[i].job.is_long = true;
-		helpers_submit(h, &slow[i].job);
-	}
+	for (int i = 0; i < 8; i++)
+		submit(h, &slow[i], gate_run, true, 1);
 	while (atomic_load(&n_at_gate) < 2)
 		;
-	helpers_submit(h, &quick.job);
+	submit(h, &quick, count_run, false, 1);
 	reap_until(h, &quick, 1);
 	assert_int_equal(atomic_load(&n_at_gate), 2);
 	/* one is told to stop, the others are let through */
-	atomic_store(&slow[0].job.stop, true);
+	helpers_cancel(h, &slow[0].job);
 	reap_until(h, slow, 1);
 	atomic_store(&gate_open, true);
 	reap_until(h, slow, 8);
@@ -151,6 +168,7 @@ posted_jobs_come_back(void **state)
 		jobs[i].job.run = count_run;
 		jobs[i].job.done = count_done;
 		jobs[i].job.is_out = true;
+		jobs[i].slices = 1;
 	}
 	assert_int_equal(pthread_create(&thread, NULL, post_jobs, &p), 0);
 	for (int i = 0; i < N_JOBS; i++)
@@ -165,6 +183,128 @@ posted_jobs_come_back(void **state)
 	helpers_free(p.helpers);
 }
 
+/* Many of one kind, and none of them ever done: whatever else is asked for is
+ * done all the same. */
+static void
+nobody_starves(void **state)
+{
+	static const struct {
+		int line;
+		unsigned threads;
+		bool crowd_is_long;
+		bool other_is_long;
+	} cases[] = {
+		{ __LINE__, 2, false, false },
+		{ __LINE__, 2, false, true },
+		{ __LINE__, 2, true, false },
+		{ __LINE__, 2, true, true },
+		{ __LINE__, 4, false, true },
+		{ __LINE__, 4, true, false },
+		{ __LINE__, 4, true, true },
+	};
+	static struct counted crowd[20];
+	struct counted other;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct helpers *h = NULL;
+
+		print_message("line %d\n", cases[i].line);
+		assert_int_equal(helpers_new(&h, cases[i].threads, &n_jobs), 0);
+		for (int k = 0; k < 20; k++)
+			submit(
+			    h, &crowd[k], count_run, cases[i].crowd_is_long, 0);
+		submit(h, &other, count_run, cases[i].other_is_long, 5);
+		reap_until(h, &other, 1);
+		assert_int_equal(other.n_run, 5);
+		for (int k = 0; k < 20; k++)
+			helpers_cancel(h, &crowd[k].job);
+		reap_until(h, crowd, 20);
+		for (int k = 0; k < 20; k++)
+			assert_int_equal(crowd[k].n_done, 1);
+		helpers_free(h);
+	}
+}
+
+/* Long ones that begin take turns with those that go on: neither waits for
+ * all of the others. */
+static void
+long_jobs_take_turns(void **state)
+{
+	static struct counted old[20], young[20];
+	struct counted gate;
+	struct helpers *h = NULL;
+
+	(void)state;
+	assert_int_equal(helpers_new(&h, 2, &n_jobs), 0);
+	for (int k = 0; k < 20; k++)
+		submit(h, &old[k], count_run, true, 0);
+	for (int k = 0; k < 20; k++)
+		while (atomic_load(&old[k].n_run) == 0)
+			;
+	/* the one thread that long jobs have here is held while they come */
+	close_gate();
+	submit(h, &gate, gate_run, true, 1);
+	while (atomic_load(&n_at_gate) < 1)
+		;
+	for (int k = 0; k < 20; k++)
+		submit(h, &young[k], count_run, true, 1);
+	atomic_store(&n_runs, 0);
+	atomic_store(&gate_open, true);
+	reap_until(h, young, 20);
+	/* the gate's run was the first, then every other one is an old one's */
+	for (int k = 0; k < 20; k++)
+		assert_int_equal(young[k].last_run, 2 * (k + 1));
+	for (int k = 0; k < 20; k++)
+		helpers_cancel(h, &old[k].job);
+	reap_until(h, old, 20);
+	helpers_free(h);
+}
+
+/* What is cancelled comes back, whether it has run or not, and once. */
+static void
+cancelled_jobs_come_back(void **state)
+{
+	static struct counted jobs[10];
+	struct counted first, ran;
+	struct helpers *h = NULL;
+
+	(void)state;
+	close_gate();
+	assert_int_equal(helpers_new(&h, 2, &n_jobs), 0);
+	submit(h, &first, gate_run, true, 1);
+	while (atomic_load(&n_at_gate) < 1)
+		;
+	for (int k = 0; k < 10; k++)
+		submit(h, &jobs[k], count_run, true, 1);
+	for (int k = 0; k < 10; k += 2)
+		helpers_cancel(h, &jobs[k].job);
+	helpers_cancel(h, &jobs[0].job);
+	submit(h, &ran, count_run, false, 1);
+	while (atomic_load(&ran.n_run) == 0)
+		;
+	helpers_cancel(h, &ran.job);
+	reap_until(h, &ran, 1);
+	for (int k = 0; k < 10; k++)
+		assert_int_equal(jobs[k].n_done, k % 2 == 0);
+	helpers_cancel(h, &first.job);
+	reap_until(h, &first, 1);
+	reap_until(h, jobs, 10);
+	for (int k = 0; k < 10; k++) {
+		assert_int_equal(jobs[k].n_run, k % 2);
+		assert_int_equal(jobs[k].n_done, 1);
+		/* back it is none of theirs any more, and may go out anew */
+		helpers_cancel(h, &jobs[k].job);
+		submit(h, &jobs[k], count_run, false, 2);
+	}
+	reap_until(h, jobs, 10);
+	for (int k = 0; k < 10; k++)
+		assert_int_equal(jobs[k].n_run, 2);
+	assert_int_equal(first.n_done, 1);
+	assert_int_equal(ran.n_done, 1);
+	helpers_free(h);
+}
+
 static void
 free_drops_what_waits(void **state)
 {
@@ -173,11 +313,8 @@ free_drops_what_waits(void **state)
 
 	(void)state;
 	assert_int_equal(helpers_new(&h, 2, &n_jobs), 0);
-	for (int i = 0; i < N_JOBS; i++) {
-		jobs[i].job.run = count_run;
-		jobs[i].job.done = count_done;
-		helpers_submit(h, &jobs[i].job);
-	}
+	for (int i = 0; i < N_JOBS; i++)
+		submit(h, &jobs[i], count_run, i % 2 == 0, 1);
 	helpers_free(h);
 	for (int i = 0; i < N_JOBS; i++) {
 		assert_true(jobs[i].n_run <= 1);
@@ -190,9 +327,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_job_runs_once),
+		cmocka_unit_test(each_job_runs_to_its_end),
 		cmocka_unit_test(long_jobs_leave_a_thread),
 		cmocka_unit_test(posted_jobs_come_back),
+		cmocka_unit_test(nobody_starves),
+		cmocka_unit_test(long_jobs_take_turns),
+		cmocka_unit_test(cancelled_jobs_come_back),
 		cmocka_unit_test(free_drops_what_waits),
 	};
 

@@ -273,11 +273,12 @@ test_stop(void **state)
 static _Atomic bool other_ran;
 static bool other_done;
 
-static void
+static bool
 other_run(struct job *j)
 {
 	(void)j;
 	atomic_store(&other_ran, true);
+	return true;
 }
 
 static void
