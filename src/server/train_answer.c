@@ -547,33 +547,25 @@ step_digest(struct answer *a, enum want *want)
 	return true;
 }
 
-/* Another may have computed it while this job waited for its turn; the file's
- * ctime has moved with that, so it is looked at anew. */
 static bool
 hash_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, hash);
-	struct store *store = a->conn->worker->store;
-	bool is_anew = (a->flags & TRAIN_F_ANEW) != 0, is_kept;
-	uint8_t kept[TRAIN_SHA256_SIZE];
-	struct store_meta now;
+	struct store_digest *d;
+	int r;
 
-	if (store_fd_meta(a->fd, &now) != 0 ||
-	    !store_meta_same(&now, &a->meta)) {
-		a->hash_result = -ESTALE;
-		return true;
+	r = store_digest_new(&d, a->conn->worker->store, a->fd, &a->meta,
+	    a->flags & TRAIN_F_ANEW ? STORE_DIGEST_ANEW : STORE_DIGEST_GO_ON);
+	if (r == 0) {
+		do
+			r = atomic_load(&j->stop)
+				? -ECANCELED
+				: store_digest_step(d, a->sha256);
+		while (r == 1);
+		a->was_wrong = store_digest_was_wrong(d);
+		store_digest_free(d);
 	}
-	is_kept = store_digest_cached(store, a->fd, &now, kept) == 0;
-	if (is_kept && !is_anew) {
-		memcpy(a->sha256, kept, sizeof(kept));
-		a->hash_result = 0;
-		return true;
-	}
-	a->hash_result = store_digest_compute(store, a->fd, &now,
-	    is_anew ? STORE_DIGEST_ANEW : STORE_DIGEST_GO_ON, &a->hash.stop,
-	    a->sha256);
-	a->was_wrong = is_kept && a->hash_result == 0 &&
-		       memcmp(a->sha256, kept, sizeof(kept)) != 0;
+	a->hash_result = r;
 	return true;
 }
 

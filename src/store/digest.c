@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -45,8 +46,6 @@
 #define MARK_ATTR_BYTES (24 + 8 + 32)
 #define MARK_EVERY_BYTES (UINT64_C(64) * 1024 * 1024)
 
-#define DIGEST_READ_BYTES (1024 * 1024)
-
 /* How far ctime may be from the moment noted: a file system's clock may be a
  * tick behind, and it takes a moment.  One that was held up longer, by a
  * journal say, is set again. */
@@ -81,27 +80,37 @@ struct digest_table {
 	struct digest_set set[DIGEST_SETS];
 };
 
-/* A digest being computed. */
-struct digest_work {
-	struct hash hash;
+struct store_digest {
+	struct store *store;
 	int fd;
-	uint64_t off;
-	const struct store_meta *meta;
-	const _Atomic bool *stop;
-	int64_t ctime_ns; /* as it was, or as our own marks have made it */
+	enum store_digest_how how;
+	bool has_begun;
 	bool is_kept; /* what is computed may be told to others */
 	bool is_marked;
+	bool was_wrong;
+	bool had_other; /* other was kept when it began */
+	uint8_t other[STORE_SHA256_SIZE];
+	struct hash hash;
+	uint64_t off;
+	struct store_meta meta; /* ctime is that of the first step's look */
+	int64_t asked_ctime_ns;
+	_Atomic int64_t ctime_ns; /* as it was, or as our marks have made it */
+	int64_t began_s;
 };
 
+static_assert(MARK_EVERY_BYTES % STORE_DIGEST_STEP_BYTES == 0,
+    "marks are made between steps");
+
 /* computing */
-static int digest_read(struct digest_work *);
-static void mark_put_down(struct digest_work *);
-static void mark_take_up(struct digest_work *, const struct store_meta *);
+static int digest_begin(struct store_digest *, uint8_t *);
+static int digest_read(struct store_digest *);
+static int digest_end(struct store_digest *, uint8_t *);
+static void mark_put_down(struct store_digest *);
+static void mark_take_up(struct store_digest *, const struct store_meta *);
 static int
 digest_unchanged(int, const struct store_meta *, struct store_meta *);
 static bool is_settled(int64_t, int64_t);
-static void digest_keep(
-    struct store *, const struct digest_work *, int64_t, const uint8_t *);
+static void digest_keep(const struct store_digest *, const uint8_t *);
 
 /* the attributes */
 static bool attr_get(int, const struct store_meta *, int64_t *, uint8_t *);
@@ -136,79 +145,141 @@ store_digest_cached(struct store *s, int fd, const struct store_meta *meta,
 }
 
 int
-store_digest_compute(struct store *s, int fd, const struct store_meta *meta,
-    enum store_digest_how how, const _Atomic bool *stop,
-    uint8_t out[STORE_SHA256_SIZE])
+store_digest_new(struct store_digest **out, struct store *s, int fd,
+    const struct store_meta *meta, enum store_digest_how how)
 {
-	int64_t began_s = clock_wall_s();
-	struct digest_work work = {
-		.fd = fd,
-		.meta = meta,
-		.stop = stop,
-		.ctime_ns = meta->ctime_ns,
-		.is_kept = is_settled(meta->mtime_ns, began_s),
-	};
-	struct store_meta now;
-	int r;
+	struct store_digest *d;
 
 	if (meta->kind != STORE_FILE)
 		return -EISDIR;
 	if (meta->size > DIGEST_SIZE_MAX)
 		return -EOVERFLOW;
-	r = digest_unchanged(fd, meta, &now);
-	if (r != 0)
-		return r;
-	hash_begin(&work.hash);
-	if (how == STORE_DIGEST_ANEW)
-		digest_table_drop(s->digests, meta);
-	else
-		mark_take_up(&work, &now);
-	r = digest_read(&work);
-	if (r != 0)
-		return r;
-	r = digest_unchanged(fd, meta, &now);
-	if (r != 0)
-		return r;
-	hash_end(&work.hash, out);
-	/* A ctime that moved may be a chmod, or a change whose author put
-	 * mtime back: told to this caller, but not to those after him. */
-	if (work.is_kept && now.ctime_ns == work.ctime_ns)
-		digest_keep(s, &work, began_s, out);
+	d = calloc(1, sizeof(*d));
+	if (d == NULL)
+		return -ENOMEM;
+	d->store = s;
+	d->fd = fd;
+	d->how = how;
+	d->meta = *meta;
+	d->asked_ctime_ns = meta->ctime_ns;
+	atomic_store(&d->ctime_ns, meta->ctime_ns);
+	*out = d;
 	return 0;
 }
 
-static int
-digest_read(struct digest_work *w)
+void
+store_digest_free(struct store_digest *d)
 {
-	uint64_t size = w->meta->size;
+	free(d);
+}
+
+int
+store_digest_step(struct store_digest *d, uint8_t out[STORE_SHA256_SIZE])
+{
+	int r;
+
+	if (!d->has_begun) {
+		r = digest_begin(d, out);
+		if (r != 1)
+			return r;
+	}
+	r = digest_read(d);
+	if (r != 0)
+		return r;
+	return d->off < d->meta.size ? 1 : digest_end(d, out);
+}
+
+/* Every ctime from the one asked with to the last one that was looked at, and
+ * found to be our own mark's, is one of this computing. */
+bool
+store_digest_is_of(const struct store_digest *d, const struct store_meta *meta)
+{
+	return store_meta_same(&d->meta, meta) &&
+	       meta->ctime_ns >= d->asked_ctime_ns &&
+	       meta->ctime_ns <= atomic_load(&d->ctime_ns);
+}
+
+bool
+store_digest_was_wrong(const struct store_digest *d)
+{
+	return d->was_wrong;
+}
+
+/* 1, 0 when it has been kept meanwhile, or -errno. */
+static int
+digest_begin(struct store_digest *d, uint8_t *out)
+{
+	struct store_meta now;
+	int r;
+
+	d->began_s = clock_wall_s();
+	r = digest_unchanged(d->fd, &d->meta, &now);
+	if (r != 0)
+		return r;
+	d->had_other = store_digest_cached(d->store, d->fd, &now, d->other) ==
+		       0;
+	if (d->had_other && d->how != STORE_DIGEST_ANEW) {
+		memcpy(out, d->other, sizeof(d->other));
+		return 0;
+	}
+	d->meta.ctime_ns = now.ctime_ns;
+	atomic_store(&d->ctime_ns, now.ctime_ns);
+	d->is_kept = is_settled(now.mtime_ns, d->began_s);
+	hash_begin(&d->hash);
+	if (d->how == STORE_DIGEST_ANEW)
+		digest_table_drop(d->store->digests, &now);
+	else
+		mark_take_up(d, &now);
+	d->has_begun = true;
+	return 1;
+}
+
+static int
+digest_read(struct store_digest *d)
+{
+	uint64_t left = d->meta.size - d->off;
+	size_t want = left < STORE_DIGEST_STEP_BYTES ? (size_t)left
+						     : STORE_DIGEST_STEP_BYTES;
 	unsigned char *mem;
-	size_t want;
 	ssize_t n;
 	int r = 0;
 
-	mem = malloc(DIGEST_READ_BYTES);
+	if (want == 0)
+		return 0;
+	mem = malloc(want);
 	if (mem == NULL)
 		return -ENOMEM;
-	for (; w->off < size && r == 0; w->off += want) {
-		if (w->stop != NULL && atomic_load(w->stop)) {
-			r = -ECANCELED;
-			break;
-		}
-		want = size - w->off < DIGEST_READ_BYTES
-			   ? (size_t)(size - w->off)
-			   : DIGEST_READ_BYTES;
-		n = fd_pread_full(w->fd, mem, want, (off_t)w->off);
-		if (n < 0)
-			r = (int)n;
-		else if ((size_t)n < want)
-			r = -ESTALE;
-		else
-			hash_update(&w->hash, mem, want);
-		if (r == 0 && (w->off + want) % MARK_EVERY_BYTES == 0)
-			mark_put_down(w);
-	}
+	n = fd_pread_full(d->fd, mem, want, (off_t)d->off);
+	if (n < 0)
+		r = (int)n;
+	else if ((size_t)n < want)
+		r = -ESTALE;
+	else
+		hash_update(&d->hash, mem, want);
 	free(mem);
+	d->off += want;
+	if (r == 0 && d->off % MARK_EVERY_BYTES == 0)
+		mark_put_down(d);
 	return r;
+}
+
+static int
+digest_end(struct store_digest *d, uint8_t *out)
+{
+	struct store_meta now;
+	int r;
+
+	r = digest_unchanged(d->fd, &d->meta, &now);
+	if (r != 0)
+		return r;
+	hash_end(&d->hash, out);
+	d->was_wrong = d->had_other &&
+		       memcmp(out, d->other, sizeof(d->other)) != 0;
+	/* A ctime that moved may be a chmod, or a change whose author put
+	 * mtime back: told to those who asked, but not to those after them. */
+	if (d->is_kept && now.ctime_ns == atomic_load(&d->ctime_ns))
+		digest_keep(d, out);
+	return 0;
 }
 
 /*
@@ -217,7 +288,7 @@ digest_read(struct digest_work *w)
  * ctime, which is looked at before, so that no change hides behind it.
  */
 static void
-mark_put_down(struct digest_work *w)
+mark_put_down(struct store_digest *d)
 {
 	unsigned char state[MARK_ATTR_BYTES];
 	struct store_meta now;
@@ -226,32 +297,32 @@ mark_put_down(struct digest_work *w)
 	int64_t set_ns;
 	int r;
 
-	if (!w->is_kept || digest_unchanged(w->fd, w->meta, &now) != 0 ||
-	    now.ctime_ns != w->ctime_ns) {
-		w->is_kept = false;
+	if (!d->is_kept || digest_unchanged(d->fd, &d->meta, &now) != 0 ||
+	    now.ctime_ns != atomic_load(&d->ctime_ns)) {
+		d->is_kept = false;
 		return;
 	}
-	hash_put_down(&w->hash, &mark);
+	hash_put_down(&d->hash, &mark);
 	buf_init(&b, state, sizeof(state));
 	buf_put_u64(&b, mark.len);
 	for (int i = 0; i < 8; i++)
 		buf_put_u32(&b, mark.h[i]);
 	r = attr_put(
-	    w->fd, MARK_ATTR, w->meta, state, buf_len(&b), &now, &set_ns);
-	w->is_marked |= r == 0 || r == -ETIME;
-	w->ctime_ns = now.ctime_ns;
+	    d->fd, MARK_ATTR, &d->meta, state, buf_len(&b), &now, &set_ns);
+	d->is_marked |= r == 0 || r == -ETIME;
+	atomic_store(&d->ctime_ns, now.ctime_ns);
 }
 
 static void
-mark_take_up(struct digest_work *w, const struct store_meta *now)
+mark_take_up(struct store_digest *d, const struct store_meta *now)
 {
 	unsigned char value[MARK_ATTR_BYTES];
 	struct hash_mark mark;
 	struct reader r;
 	int64_t set_ns;
 
-	if (w->meta->size < MARK_EVERY_BYTES ||
-	    fgetxattr(w->fd, MARK_ATTR, value, sizeof(value)) != sizeof(value))
+	if (d->meta.size < MARK_EVERY_BYTES ||
+	    fgetxattr(d->fd, MARK_ATTR, value, sizeof(value)) != sizeof(value))
 		return;
 	reader_init(&r, value, sizeof(value));
 	if (!attr_is_of(&r, now, &set_ns))
@@ -259,12 +330,12 @@ mark_take_up(struct digest_work *w, const struct store_meta *now)
 	mark.len = reader_u64(&r);
 	for (int i = 0; i < 8; i++)
 		mark.h[i] = reader_u32(&r);
-	if (!reader_done(&r) || mark.len > w->meta->size ||
+	if (!reader_done(&r) || mark.len > d->meta.size ||
 	    mark.len % MARK_EVERY_BYTES != 0)
 		return;
-	hash_take_up(&w->hash, &mark);
-	w->off = mark.len;
-	w->is_marked = true;
+	hash_take_up(&d->hash, &mark);
+	d->off = mark.len;
+	d->is_marked = true;
 }
 
 static int
@@ -288,24 +359,23 @@ is_settled(int64_t time_ns, int64_t now_s)
  * which would spoil what another has set since.
  */
 static void
-digest_keep(struct store *s, const struct digest_work *w, int64_t began_s,
-    const uint8_t *sha256)
+digest_keep(const struct store_digest *d, const uint8_t *sha256)
 {
-	struct store_meta now = *w->meta;
+	struct store_meta now = d->meta;
 	int64_t set_ns;
 	int r;
 
-	if (w->is_marked) {
-		fremovexattr(w->fd, MARK_ATTR);
-		if (digest_unchanged(w->fd, w->meta, &now) != 0)
+	if (d->is_marked) {
+		fremovexattr(d->fd, MARK_ATTR);
+		if (digest_unchanged(d->fd, &d->meta, &now) != 0)
 			return;
 	}
-	r = attr_put(w->fd, DIGEST_ATTR, w->meta, sha256, STORE_SHA256_SIZE,
+	r = attr_put(d->fd, DIGEST_ATTR, &d->meta, sha256, STORE_SHA256_SIZE,
 	    &now, &set_ns);
 	if (r == 0)
-		digest_table_put(s->digests, &now, set_ns, sha256);
-	else if (r != -ESTALE && is_settled(w->meta->ctime_ns, began_s))
-		digest_table_put(s->digests, &now, 0, sha256);
+		digest_table_put(d->store->digests, &now, set_ns, sha256);
+	else if (r != -ESTALE && is_settled(d->meta.ctime_ns, d->began_s))
+		digest_table_put(d->store->digests, &now, 0, sha256);
 }
 
 static bool

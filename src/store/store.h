@@ -214,19 +214,46 @@ enum store_digest_how {
 };
 
 /*
- * WAIT, long.  Computes it by reading the file; stop (may be NULL) may be set
- * by another thread to end early (-ECANCELED).  Keeps it when the file has
- * been the same from meta's look until after the last byte, ctime too, and
- * its mtime (for memory: and ctime) is not so recent, 60 s, that a change
- * could hide behind it.  What is kept in attributes moves the file's ctime: the
- * digest, and of a large file on the way how far it got
- * (user.netpan.sha256.part), from where the next call goes on.  Returns 0,
- * -ESTALE (it is not as meta says, or changed while read), -ECANCELED,
- * -EISDIR, -EOVERFLOW (2^56 bytes or more), -EIO ...; out is the digest only
- * with 0.
+ * A digest that is computed by reading the file, a step at a time; others may
+ * do something between the steps, which need not all be of one thread.
  */
-int store_digest_compute(struct store *, int fd, const struct store_meta *,
-    enum store_digest_how, const _Atomic bool *stop,
-    uint8_t out[STORE_SHA256_SIZE]);
+struct store_digest;
+
+/* One step reads as much at most. */
+#define STORE_DIGEST_STEP_BYTES (1024 * 1024)
+
+/*
+ * meta is what the file was seen as.  fd is borrowed and must, like store,
+ * live as long as steps are made.  The kernel is not asked for anything.
+ * Returns 0, -EISDIR, -EOVERFLOW (2^56 bytes or more), -ENOMEM.
+ */
+int store_digest_new(struct store_digest **, struct store *, int fd,
+    const struct store_meta *meta, enum store_digest_how);
+void store_digest_free(struct store_digest *); /* NULL is fine */
+
+/*
+ * WAIT.  Returns 1 when there is more to do, 0 when out is the digest, -ESTALE
+ * (it is not as meta says, or changed while read), -ENOMEM, -EIO ...; after 0
+ * and -errno it can only be freed.  Unless ANEW, the first step looks for a
+ * digest that another has kept meanwhile.
+ *
+ * It is kept when the file has been the same from the first step until after
+ * the last byte, ctime too, and its mtime (for memory: and ctime) is not so
+ * recent, 60 s, that a change could hide behind it.  What is kept in
+ * attributes moves the file's ctime: the digest, and of a large file on the
+ * way how far it got (user.netpan.sha256.part), from where the next who needs
+ * it goes on.
+ */
+int store_digest_step(struct store_digest *, uint8_t out[STORE_SHA256_SIZE]);
+
+/*
+ * Is it that of a file which looks like this too, that is the very same one
+ * with the same bytes, as far as size, mtime and ctime tell?  Also while
+ * another thread makes a step.
+ */
+bool store_digest_is_of(const struct store_digest *, const struct store_meta *);
+
+/* After the last step: was another kept for the file when it began? */
+bool store_digest_was_wrong(const struct store_digest *);
 
 #endif

@@ -50,6 +50,7 @@ static struct {
 	int64_t wall_s; /* the time */
 	int slow_sets; /* so many attributes wait before they are set */
 	enum store_digest_how how;
+	bool was_wrong; /* what was kept before the last one computed */
 } fake;
 
 static struct {
@@ -161,6 +162,25 @@ check_hex(int line, const uint8_t *got, const char *want)
 		fail_line(line, "got %s, want %s", hex, want);
 }
 
+/* In steps, until it is told to stop: then -ECANCELED. */
+static int
+compute(struct tree *t, int fd, const struct store_meta *meta,
+    uint8_t out[STORE_SHA256_SIZE])
+{
+	struct store_digest *d;
+	int r;
+
+	r = store_digest_new(&d, t->store, fd, meta, fake.how);
+	if (r != 0)
+		return r;
+	do
+		r = hook.stop ? -ECANCELED : store_digest_step(d, out);
+	while (r == 1);
+	fake.was_wrong = store_digest_was_wrong(d);
+	store_digest_free(d);
+	return r;
+}
+
 static void
 check_compute(
     int line, struct tree *t, const char *name, int want, const char *want_hex)
@@ -171,8 +191,7 @@ check_compute(
 	int fd = open_file(t, name, &meta), r;
 
 	fake.preads = 0;
-	r = store_digest_compute(
-	    t->store, fd, &meta, fake.how, &hook.stop, got);
+	r = compute(t, fd, &meta, got);
 	if (r != want)
 		fail_line(line, "compute %s: got %d, want %d", name, r, want);
 	if (r == 0)
@@ -416,9 +435,8 @@ test_changed(void **state)
 		fd_close(&fd);
 		meta.ino++;
 		fd = open_file(t, "a", &(struct store_meta){ 0 });
-		assert_int_equal(store_digest_compute(t->store, fd, &meta,
-				     STORE_DIGEST_GO_ON, NULL,
-				     (uint8_t[STORE_SHA256_SIZE]){ 0 }),
+		assert_int_equal(
+		    compute(t, fd, &meta, (uint8_t[STORE_SHA256_SIZE]){ 0 }),
 		    -ESTALE);
 		fd_close(&fd);
 	}
@@ -681,7 +699,10 @@ test_anew(void **state)
 		fake.how = STORE_DIGEST_ANEW;
 		fake.setxattr_errno = errors[i];
 		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		assert_true(fake.was_wrong);
 		check_cached(__LINE__, t, "file", SHA_ABC);
+		check_compute(__LINE__, t, "file", 0, SHA_ABC);
+		assert_false(fake.was_wrong);
 		forget(t);
 		check_cached(__LINE__, t, "file",
 		    errors[i] == 0 ? SHA_ABC : SHA_ABC_FALSE);
@@ -940,24 +961,126 @@ test_stop_and_errors(void **state)
 	/* Not as meta says to begin with: nothing is read. */
 	fd = open_file(t, "file", &meta);
 	tree_write(t->in_fd, "file", "other");
-	assert_int_equal(store_digest_compute(t->store, fd, &meta,
-			     STORE_DIGEST_GO_ON, NULL, out),
-	    -ESTALE);
+	assert_int_equal(compute(t, fd, &meta, out), -ESTALE);
 	assert_int_equal(fake.preads, 0);
 	fd_close(&fd);
 	/* A folder has none. */
 	assert_int_equal(store_fd_meta(t->in_fd, &meta), 0);
-	assert_int_equal(store_digest_compute(t->store, t->in_fd, &meta,
-			     STORE_DIGEST_GO_ON, NULL, out),
-	    -EISDIR);
+	assert_int_equal(compute(t, t->in_fd, &meta, out), -EISDIR);
 	assert_int_equal(
 	    store_digest_cached(t->store, t->in_fd, &meta, out), -ENODATA);
 	meta.kind = STORE_FILE;
-	assert_int_equal(store_digest_compute(t->store, -1, &meta,
-			     STORE_DIGEST_GO_ON, NULL, out),
-	    -EBADF);
+	assert_int_equal(compute(t, -1, &meta, out), -EBADF);
 	assert_int_equal(
 	    store_digest_cached(t->store, -1, &meta, out), -ENODATA);
+	meta.size = UINT64_C(1) << 56;
+	assert_int_equal(compute(t, -1, &meta, out), -EOVERFLOW);
+}
+
+/* ---- several at once ---- */
+
+/* Two of one file, each a step after the other: the second to end finds what
+ * the first has kept, or, when nothing is kept, ends by itself. */
+static void
+test_side_by_side(void **state)
+{
+	const size_t n = 3 * 1024 * 1024 + 5;
+	uint8_t one[STORE_SHA256_SIZE], two[STORE_SHA256_SIZE];
+	struct store_digest *a, *b, *c;
+	struct tree *t = *state;
+	struct store_meta meta;
+	int fd, r;
+
+	for (int is_young = 0; is_young < 2; is_young++) {
+		make_file(t, "file", NULL, n);
+		if (is_young)
+			fake.wall_s = OLD_S;
+		fd = open_file(t, "file", &meta);
+		assert_int_equal(
+		    store_digest_new(&a, t->store, fd, &meta, fake.how), 0);
+		assert_int_equal(
+		    store_digest_new(&b, t->store, fd, &meta, fake.how), 0);
+		assert_int_equal(
+		    store_digest_new(&c, t->store, fd, &meta, fake.how), 0);
+		fake.preads = 10;
+		for (int i = 0; i < 3; i++) {
+			assert_int_equal(store_digest_step(a, one), 1);
+			assert_int_equal(store_digest_step(b, two), 1);
+		}
+		assert_int_equal(store_digest_step(a, one), 0);
+		assert_int_equal(store_digest_step(b, two), 0);
+		assert_int_equal(fake.preads, 10 + 8);
+		assert_memory_equal(one, two, sizeof(one));
+		/* the one that has not begun yet */
+		do
+			r = store_digest_step(c, two);
+		while (r == 1);
+		assert_int_equal(r, 0);
+		assert_int_equal(fake.preads, 10 + (is_young ? 12 : 8));
+		assert_memory_equal(one, two, sizeof(one));
+		store_digest_free(a);
+		store_digest_free(b);
+		store_digest_free(c);
+		fd_close(&fd);
+		assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
+	}
+	store_digest_free(NULL);
+}
+
+/* Who else's digest is it?  Of those who see the very same file. */
+static void
+test_is_of(void **state)
+{
+	struct store_meta meta, other;
+	struct store_digest *d;
+	struct tree *t = *state;
+	uint8_t out[STORE_SHA256_SIZE];
+	int fd;
+
+	make_file(t, "file", NULL, 2 * 1024 * 1024);
+	fd = open_file(t, "file", &meta);
+	assert_int_equal(
+	    store_digest_new(&d, t->store, fd, &meta, fake.how), 0);
+	for (int step = 0; step < 2; step++) {
+		assert_true(store_digest_is_of(d, &meta));
+		other = meta, other.size++;
+		assert_false(store_digest_is_of(d, &other));
+		other = meta, other.ino++;
+		assert_false(store_digest_is_of(d, &other));
+		other = meta, other.dev++;
+		assert_false(store_digest_is_of(d, &other));
+		other = meta, other.mtime_ns++;
+		assert_false(store_digest_is_of(d, &other));
+		other = meta, other.ctime_ns++;
+		assert_false(store_digest_is_of(d, &other));
+		other = meta, other.ctime_ns--;
+		assert_false(store_digest_is_of(d, &other));
+		assert_int_equal(store_digest_step(d, out), step == 0);
+	}
+	store_digest_free(d);
+	fd_close(&fd);
+
+	/* The first step looks anew: at another mode here, and from then on
+	 * it is also of the file that looks so. */
+	assert_int_equal(unlinkat(t->in_fd, "file", 0), 0);
+	make_file(t, "file", NULL, 2 * 1024 * 1024);
+	fd = open_file(t, "file", &meta);
+	assert_int_equal(
+	    store_digest_new(&d, t->store, fd, &meta, fake.how), 0);
+	let_time_pass(t, "file");
+	assert_int_equal(fchmodat(t->in_fd, "file", 0600, 0), 0);
+	assert_int_equal(store_fd_meta(fd, &other), 0);
+	assert_false(store_digest_is_of(d, &other));
+	assert_int_equal(store_digest_step(d, out), 1);
+	assert_true(store_digest_is_of(d, &other));
+	assert_true(store_digest_is_of(d, &meta));
+	/* what is done to the file later is not its */
+	let_time_pass(t, "file");
+	assert_int_equal(fchmodat(t->in_fd, "file", 0644, 0), 0);
+	assert_int_equal(store_fd_meta(fd, &other), 0);
+	assert_false(store_digest_is_of(d, &other));
+	store_digest_free(d);
+	fd_close(&fd);
 }
 
 /* ---- the table in memory ---- */
@@ -1107,6 +1230,8 @@ main(void)
 		TREE_TEST(test_read_only_file),
 		TREE_TEST(test_while_read),
 		TREE_TEST(test_stop_and_errors),
+		TREE_TEST(test_side_by_side),
+		TREE_TEST(test_is_of),
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_table_threads),
 	};

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +23,9 @@
 #define MARK "user.netpan.sha256.part"
 #define DIGEST "user.netpan.sha256"
 #define MIB (UINT64_C(1) << 20)
-#define SIZE (600 * MIB)
+#define SIZE (200 * MIB)
 
-/* Reads are counted, and after so many bytes the computing is stopped. */
 static uint64_t n_read;
-static uint64_t stop_after;
-static _Atomic bool stop;
 static enum store_digest_how how = STORE_DIGEST_GO_ON;
 
 ssize_t __real_pread64(int, void *, size_t, off64_t);
@@ -39,8 +35,6 @@ ssize_t
 __wrap_pread64(int fd, void *buf, size_t len, off64_t off)
 {
 	n_read += len;
-	if (n_read >= stop_after)
-		atomic_store(&stop, true);
 	return __real_pread64(fd, buf, len, off);
 }
 
@@ -144,13 +138,20 @@ compute_anew(uint64_t stop_at, uint8_t sha256[32])
 	return compute(stop_at, sha256);
 }
 
+/* Until so many bytes are read: 1 then. */
 static int
 compute(uint64_t stop_at, uint8_t sha256[32])
 {
+	struct store_digest *d;
+	int r;
+
 	n_read = 0;
-	stop_after = stop_at;
-	atomic_store(&stop, false);
-	return store_digest_compute(store, file_fd, &meta, how, &stop, sha256);
+	assert_int_equal(store_digest_new(&d, store, file_fd, &meta, how), 0);
+	do
+		r = store_digest_step(d, sha256);
+	while (r == 1 && n_read < stop_at);
+	store_digest_free(d);
+	return r;
 }
 
 static bool
@@ -184,17 +185,17 @@ a_digest_goes_on(void **state)
 
 	(void)state;
 	reference(want);
-	assert_int_equal(compute_anew(60 * MIB, got), -ECANCELED);
+	assert_int_equal(compute_anew(60 * MIB, got), 1);
 	assert_false(has(MARK));
-	assert_int_equal(compute_anew(300 * MIB, got), -ECANCELED);
+	assert_int_equal(compute_anew(140 * MIB, got), 1);
 	if (!has(MARK)) {
 		assert_int_equal(errno, EOPNOTSUPP);
 		skip(); /* a file system without attributes */
 	}
 	assert_false(has(DIGEST));
-	/* from the mark at 256 MiB */
+	/* from the mark at 128 MiB */
 	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
-	assert_int_equal(n_read, SIZE - 256 * MIB);
+	assert_int_equal(n_read, SIZE - 128 * MIB);
 	assert_memory_equal(got, want, sizeof(want));
 	assert_false(has(MARK));
 	assert_true(has(DIGEST));
@@ -212,14 +213,15 @@ a_broken_mark_is_none(void **state)
 
 	(void)state;
 	reference(want);
-	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
+	fremovexattr(file_fd, DIGEST);
+	if (compute_anew(140 * MIB, got) != 1 || !has(MARK))
 		skip();
 	assert_int_equal(fgetxattr(file_fd, MARK, mark, sizeof(mark)), 64);
 	for (size_t at = 0; at < 32; at += 4) { /* identity and length */
 		memcpy(bad, mark, sizeof(mark));
 		bad[at] ^= 1;
 		assert_int_equal(fsetxattr(file_fd, MARK, bad, 64, 0), 0);
-		assert_int_equal(compute(1, got), -ECANCELED);
+		assert_int_equal(compute(1, got), 1);
 		/* it began at the beginning: one read, no mark was reached */
 		assert_int_equal(n_read, MIB);
 	}
@@ -259,7 +261,7 @@ a_mark_before_a_change_is_none(void **state)
 
 	(void)state;
 	fremovexattr(file_fd, DIGEST);
-	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
+	if (compute_anew(140 * MIB, got) != 1 || !has(MARK))
 		skip();
 	let_a_moment_pass();
 	assert_int_equal(pwrite(file_fd, "NETPAN", 6, 0), 6);
@@ -278,7 +280,7 @@ a_mark_is_passed_over(void **state)
 
 	(void)state;
 	fremovexattr(file_fd, DIGEST);
-	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
+	if (compute_anew(140 * MIB, got) != 1 || !has(MARK))
 		skip();
 	how = STORE_DIGEST_ANEW;
 	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
@@ -287,49 +289,98 @@ a_mark_is_passed_over(void **state)
 	assert_false(has(MARK));
 }
 
+static void
+steps(struct store_digest *d, unsigned n, int want, uint8_t sha256[32])
+{
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(
+		    store_digest_step(d, sha256), i + 1 < n ? 1 : want);
+}
+
 /* Who has been overtaken leaves the mark of the one that goes on: to remove it
  * would move ctime, and neither would keep anything. */
 static void
 a_loser_leaves_the_mark(void **state)
 {
+	struct store_digest *winner, *loser;
 	struct store_meta before, after;
-	uint8_t got[32];
-
-	(void)state;
-	fremovexattr(file_fd, DIGEST);
-	assert_int_equal(store_fd_meta(file_fd, &before), 0);
-	if (compute_anew(300 * MIB, got) != -ECANCELED || !has(MARK))
-		skip();
-	/* One that looked before that mark takes it up, and has lost. */
-	meta = before;
-	assert_int_equal(store_fd_meta(file_fd, &before), 0);
-	assert_int_equal(compute(UINT64_MAX, got), 0);
-	assert_int_equal(n_read, SIZE - 256 * MIB);
-	assert_true(has(MARK));
-	assert_false(has(DIGEST));
-	assert_int_equal(store_fd_meta(file_fd, &after), 0);
-	assert_int_equal(after.ctime_ns, before.ctime_ns);
-	/* The winner's goes on. */
-	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
-	assert_int_equal(n_read, SIZE - 256 * MIB);
-	assert_false(has(MARK));
-	assert_true(has(DIGEST));
-}
-
-/* Changed meanwhile, with its mtime put back: nothing is kept for others. */
-static void
-a_hidden_change_is_not_kept(void **state)
-{
 	uint8_t got[32];
 
 	(void)state;
 	fremovexattr(file_fd, DIGEST);
 	fremovexattr(file_fd, MARK);
 	assert_int_equal(store_fd_meta(file_fd, &meta), 0);
+	assert_int_equal(
+	    store_digest_new(&loser, store, file_fd, &meta, how), 0);
+	assert_int_equal(
+	    store_digest_new(&winner, store, file_fd, &meta, how), 0);
+	steps(loser, 1, 1, got);
+	steps(winner, 140, 1, got);
+	if (!has(MARK))
+		skip();
+	assert_int_equal(store_fd_meta(file_fd, &before), 0);
+	steps(loser, 199, 0, got);
+	assert_true(has(MARK));
+	assert_false(has(DIGEST));
+	assert_int_equal(store_fd_meta(file_fd, &after), 0);
+	assert_int_equal(after.ctime_ns, before.ctime_ns);
+	/* The winner's goes on. */
+	steps(winner, 60, 0, got);
+	assert_false(has(MARK));
+	assert_true(has(DIGEST));
+	store_digest_free(winner);
+	store_digest_free(loser);
+}
+
+/* The ctimes that its own marks have made are those of the very same file;
+ * one that is made by another is not. */
+static void
+marks_are_of_the_same_file(void **state)
+{
+	struct store_meta first, marked, changed;
+	struct store_digest *d;
+	uint8_t got[32];
+
+	(void)state;
+	fremovexattr(file_fd, DIGEST);
+	fremovexattr(file_fd, MARK);
+	assert_int_equal(store_fd_meta(file_fd, &first), 0);
+	assert_int_equal(store_digest_new(&d, store, file_fd, &first, how), 0);
+	steps(d, 130, 1, got);
+	if (!has(MARK))
+		skip();
+	assert_int_equal(store_fd_meta(file_fd, &marked), 0);
+	assert_true(marked.ctime_ns > first.ctime_ns);
+	assert_true(store_digest_is_of(d, &first));
+	assert_true(store_digest_is_of(d, &marked));
+	let_a_moment_pass();
 	assert_int_equal(fchmod(file_fd, 0600), 0);
-	assert_int_equal(compute(UINT64_MAX, got), 0);
+	assert_int_equal(store_fd_meta(file_fd, &changed), 0);
+	steps(d, 65, 1, got);
+	assert_true(store_digest_is_of(d, &marked));
+	assert_false(store_digest_is_of(d, &changed));
+	store_digest_free(d);
+}
+
+/* Changed meanwhile, with its mtime put back: nothing is kept for others. */
+static void
+a_hidden_change_is_not_kept(void **state)
+{
+	struct store_digest *d;
+	uint8_t got[32];
+
+	(void)state;
+	fremovexattr(file_fd, DIGEST);
+	fremovexattr(file_fd, MARK);
+	assert_int_equal(store_fd_meta(file_fd, &meta), 0);
+	assert_int_equal(store_digest_new(&d, store, file_fd, &meta, how), 0);
+	steps(d, 1, 1, got);
+	let_a_moment_pass();
+	assert_int_equal(fchmod(file_fd, 0600), 0);
+	steps(d, 199, 0, got);
 	assert_false(has(DIGEST));
 	assert_false(has(MARK));
+	store_digest_free(d);
 }
 
 int
@@ -343,6 +394,7 @@ main(void)
 		cmocka_unit_test(a_mark_before_a_change_is_none),
 		cmocka_unit_test(a_mark_is_passed_over),
 		cmocka_unit_test(a_loser_leaves_the_mark),
+		cmocka_unit_test(marks_are_of_the_same_file),
 		cmocka_unit_test(a_hidden_change_is_not_kept),
 	};
 
