@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "server/conn.h"
+#include "server/digests.h"
 #include "server/door.h"
 #include "server/pack.h"
 #include "server/push_file.h"
@@ -223,6 +224,8 @@ make_world(void)
 	    .max_bytes = 1 << 20 });
 	if (w->hot == NULL)
 		abort();
+	if (digests_new(&w->digests, w->store, w->helpers) != 0)
+		abort();
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->config = (struct wire_config){
 		.hello_ms = LIM_HELLO_MS,
@@ -410,7 +413,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		;
 	close(fds[1]);
 
-	must(n_released == 1);
+	/* a digest may outlive the answer that asked for it */
+	helpers_reap(w->helpers);
+	must(n_released == 1 && digests_count(w->digests) == 0);
 	must(conn.fd == -1 && conn.answer == NULL);
 	must(w->ins.n_used == 0 && w->outs.n_used == 0);
 	must(w->answers.n_used == 0 && w->n_walks == 0);

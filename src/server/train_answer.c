@@ -43,8 +43,7 @@ static bool have_window(struct answer *);
 static bool is_changed(struct answer *);
 static bool look_changed(const struct answer *);
 static bool fetch_run(struct job *);
-static bool hash_run(struct job *);
-static void hash_done(struct job *);
+static void digest_done(struct digest_wait *);
 static void entry_ended(struct answer *);
 static void entry_failed(struct answer *, enum train_code, const char *);
 /* ---- all ---- */
@@ -73,9 +72,7 @@ answer_begin(struct conn *c, const struct train_frame *frame, const void *p,
 	a->began_ns = clock_ns();
 	a->sent_before = c->n_sent;
 	a->disk.done = disk_done;
-	a->hash.run = hash_run;
-	a->hash.done = hash_done;
-	a->hash.is_long = true;
+	a->digest.done = digest_done;
 	c->answer = a;
 	if (conn_need_out(c) != 0) {
 		answer_free(c);
@@ -135,11 +132,9 @@ answer_has_job(struct conn *c, bool stop)
 
 	if (a == NULL)
 		return false;
-	if (stop) {
+	if (stop)
 		helpers_cancel(c->worker->helpers, &a->disk);
-		helpers_cancel(c->worker->helpers, &a->hash);
-	}
-	return a->disk.is_out || a->hash.is_out;
+	return a->disk.is_out;
 }
 
 void
@@ -150,6 +145,7 @@ answer_free(struct conn *c)
 	if (a == NULL)
 		return;
 	fill_end(a);
+	digests_cancel(&a->digest, &a->fd);
 	fd_close(&a->fd);
 	slab_put(&c->worker->answers, a);
 	c->answer = NULL;
@@ -269,10 +265,10 @@ open_ready(struct answer *a, int result)
 void
 answer_look_up_digest(struct answer *a)
 {
-	a->hash_result = a->flags & TRAIN_F_ANEW
-			     ? -ENODATA
-			     : store_digest_cached(a->conn->worker->store,
-				   a->fd, &a->meta, a->sha256);
+	a->digest.result = a->flags & TRAIN_F_ANEW
+			       ? -ENODATA
+			       : store_digest_cached(a->conn->worker->store,
+				     a->fd, &a->meta, a->digest.sha256);
 }
 
 void
@@ -284,9 +280,11 @@ answer_begin_file(struct answer *a, uint64_t offset)
 	a->frame_left = 0;
 	a->window = (struct window){ .end = offset };
 	a->is_changed = false;
-	a->failed = 0;
-	if (a->hash_result != 0 && !(a->flags & TRAIN_F_NO_DIGEST))
-		helpers_submit(w->helpers, &a->hash);
+	if (a->digest.result != 0 && !(a->flags & TRAIN_F_NO_DIGEST))
+		a->digest.result = digests_ask(w->digests, &a->digest, a->fd,
+		    &a->meta,
+		    a->flags & TRAIN_F_ANEW ? STORE_DIGEST_ANEW
+					    : STORE_DIGEST_GO_ON);
 	a->state = ANSWER_FILE;
 }
 
@@ -515,7 +513,7 @@ step_digest(struct answer *a, enum want *want)
 	struct train_end end = { .size = a->meta.size };
 	int r;
 
-	if (a->hash.is_out) {
+	if (digest_is_awaited(&a->digest)) {
 		r = conn_flush(a->conn, false);
 		*want = r == 0	       ? WANT_DISK
 			: r == -EAGAIN ? WANT_WRITE
@@ -531,13 +529,13 @@ step_digest(struct answer *a, enum want *want)
 		*want = r == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
 		return r == 0;
 	}
-	if (a->hash_result == 0) {
+	if (a->digest.result == 0) {
 		end.flags = TRAIN_F_DIGEST;
-		memcpy(end.sha256, a->sha256, sizeof(end.sha256));
+		memcpy(end.sha256, a->digest.sha256, sizeof(end.sha256));
 	}
-	if (a->failed != 0 || a->hash_result == -ESTALE || is_changed(a))
+	if (a->digest.result == -ESTALE || is_changed(a))
 		entry_failed(a, TRAIN_E_CHANGED, changed_text);
-	else if (a->hash_result != 0 && !(a->flags & TRAIN_F_NO_DIGEST))
+	else if (a->digest.result != 0 && !(a->flags & TRAIN_F_NO_DIGEST))
 		entry_failed(
 		    a, TRAIN_E_IO, "the server could not read the file");
 	else {
@@ -547,44 +545,21 @@ step_digest(struct answer *a, enum want *want)
 	return true;
 }
 
-static bool
-hash_run(struct job *j)
-{
-	struct answer *a = link_entry(j, struct answer, hash);
-	struct store_digest *d;
-	int r;
-
-	r = store_digest_new(&d, a->conn->worker->store, a->fd, &a->meta,
-	    a->flags & TRAIN_F_ANEW ? STORE_DIGEST_ANEW : STORE_DIGEST_GO_ON);
-	if (r == 0) {
-		do
-			r = atomic_load(&j->stop)
-				? -ECANCELED
-				: store_digest_step(d, a->sha256);
-		while (r == 1);
-		a->was_wrong = store_digest_was_wrong(d);
-		store_digest_free(d);
-	}
-	a->hash_result = r;
-	return true;
-}
-
 static void
-hash_done(struct job *j)
+digest_done(struct digest_wait *w)
 {
-	struct answer *a = link_entry(j, struct answer, hash);
+	struct answer *a = link_entry(w, struct answer, digest);
 	const struct path *p = answer_path(a);
 	char path[256];
 
-	if (a->was_wrong) {
+	if (w->was_wrong) {
 		text_escape(path, sizeof(path), path_string(p), p->len);
 		client_warn(a->conn,
 		    "%s /%s: a digest that was kept was of other bytes: it is"
 		    " put right",
 		    train_type_name(a->frame.type), path);
-		a->was_wrong = false;
 	}
-	conn_job_done(a->conn);
+	conn_wake(a->conn);
 }
 
 /* A file has its end: a GET is done with it, a tree goes on. */
@@ -595,21 +570,13 @@ entry_ended(struct answer *a)
 	a->state = a->frame.type == TRAIN_GET ? ANSWER_ENDED : ANSWER_FILL;
 }
 
-/* The digest may still be on its way: it is of no use any more, but the
- * file must stay open for it. */
+/* A digest that is still on its way is of no use any more. */
 static void
 entry_failed(struct answer *a, enum train_code code, const char *text)
 {
 	bool is_get = a->frame.type == TRAIN_GET;
 
-	if (a->hash.is_out) {
-		helpers_cancel(a->conn->worker->helpers, &a->hash);
-		a->failed = code;
-		a->off = a->meta.size;
-		a->frame_left = 0;
-		a->state = ANSWER_DIGEST;
-		return;
-	}
+	digests_cancel(&a->digest, &a->fd);
 	if (is_get)
 		a->code = code;
 	train_error_put(

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "server/conn.h"
+#include "server/digests.h"
 #include "server/window.h"
 #include "store/store.h"
 #include "train/train.h"
@@ -36,12 +37,8 @@ struct answer {
 	struct window window;
 	bool is_fresh; /* meta was asked for in this very turn */
 	bool is_changed; /* seen by a job: it is another than meta says */
-	enum train_code failed; /* what its end will be, 0: not failed */
 	uint32_t frame_left; /* due in the frame that was opened */
-	struct job hash;
-	int hash_result; /* 0: sha256 is the file's */
-	bool was_wrong; /* the one that was kept for it */
-	uint8_t sha256[TRAIN_SHA256_SIZE];
+	struct digest_wait digest; /* result 0: its sha256 is the file's */
 	/* the walk; while the fill job is out all of it is the job's */
 	struct store_walk *walk;
 	bool walk_counted; /* in worker->n_walks */

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "server/confine.h"
+#include "server/digests.h"
 #include "server/pack_tree.h"
 #include "server/push_file.h"
 #include "server/train_answer.h"
@@ -133,6 +134,8 @@ worker_configure(struct worker *w)
 	if (r == 0)
 		r = helpers_new(
 		    &w->helpers, w->config.helpers, &w->board.mine->jobs);
+	if (r == 0 && w->store != NULL)
+		r = digests_new(&w->digests, w->store, w->helpers);
 	return r;
 }
 

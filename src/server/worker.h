@@ -29,6 +29,7 @@ struct worker {
 	struct store *store; /* NULL: push only */
 	struct push_file *push; /* NULL: none */
 	struct helpers *helpers;
+	struct digests *digests; /* NULL: push only */
 	struct timer_wheel timers;
 	struct client_log client_log;
 	struct board board;

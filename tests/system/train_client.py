@@ -252,10 +252,20 @@ def put_list(folder=(), after=()):
 
 
 class TrainClient:
-    """One connection.  get, tree and list ask, and read the whole answer."""
+    """One connection.  get, tree and list ask, and read the whole answer.
 
-    def __init__(self, port, host="127.0.0.1", timeout=30, hello=HELLO):
-        self.socket = socket.create_connection((host, port), timeout=timeout)
+    options are those of the socket, (level, name, value) each, to be set
+    before it connects.
+    """
+
+    def __init__(self, port, host="127.0.0.1", timeout=30, hello=HELLO,
+                 options=()):
+        self.socket = socket.socket(
+            socket.AF_INET6 if ":" in host else socket.AF_INET)
+        for option in options:
+            self.socket.setsockopt(*option)
+        self.socket.settimeout(timeout)
+        self.socket.connect((host, port))
         if hello is not None:
             self.send(hello)
             self.read_hello()
@@ -358,9 +368,13 @@ class TrainClient:
     def tree(self, root=(), start=(), until=(), offset=0, heads_only=False,
              digest=True, keep=True, anew=False):
         """([Entry ...], Sum)"""
-        root, start, until = map(to_path, (root, start, until))
         self.send(put_tree(root, start, until, offset, heads_only, digest,
                            anew))
+        return self.read_tree(start, until, heads_only, digest, keep)
+
+    def read_tree(self, start=(), until=(), heads_only=False, digest=True,
+                  keep=True):
+        start, until = to_path(start), to_path(until)
         entries = []
         before = None
         while True:
@@ -388,10 +402,12 @@ class TrainClient:
 
     def list(self, folder=(), after=()):
         """([Head ...], Sum)"""
-        after = to_path(after)
         self.send(put_list(folder, after))
+        return self.read_list(after)
+
+    def read_list(self, after=()):
         heads = []
-        before = after
+        before = after = to_path(after)
         while True:
             kind, message = self.expect(HEAD, SUM)
             if kind == SUM:
