@@ -167,6 +167,14 @@ int store_walk_next(struct store_walk *, const struct path **,
     struct store_meta *, int *fd, int *open_error);
 
 /*
+ * Gives back the walk's descriptor and most of its memory while it is not
+ * gone on with.  Entries and counts are as if it had not rested, but that the
+ * folder it is in is opened by its path again: when root is gone then, the
+ * walk ends with -ENOENT or -ENOTDIR.  Before the first entry it does nothing.
+ */
+void store_walk_rest(struct store_walk *);
+
+/*
  * What was passed over so far; valid as long as the walk.  What lies in a
  * folder is counted by the walk that gives out the folder itself (in root: by
  * the one without from), not by one that begins further inside.  So when a

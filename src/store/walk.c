@@ -42,7 +42,7 @@ struct store_walk {
 	size_t names_len; /* of all levels */
 	char last[LIM_SEG_BYTES + 1]; /* the name taken last in this level */
 	struct store_skipped skipped;
-	struct store_page *page;
+	struct store_page *page; /* NULL after a rest */
 	struct path full; /* rel below the store's root */
 	struct path rel;
 	struct path from;
@@ -82,7 +82,7 @@ store_walk_new(struct store_walk **out, const struct store *store,
 {
 	struct store_walk *w;
 	struct store_meta meta;
-	int r = -ENOMEM;
+	int r;
 
 	w = calloc(1, sizeof(*w));
 	if (w == NULL)
@@ -94,9 +94,6 @@ store_walk_new(struct store_walk **out, const struct store *store,
 	path_init(&w->rel);
 	w->from = *from;
 	w->until = *until;
-	w->page = store_page_new();
-	if (w->page == NULL)
-		goto out;
 	r = store_open_dir(store, root, STORE_WAIT, &w->dir_fd, &meta);
 	if (r != 0)
 		goto out;
@@ -121,6 +118,22 @@ store_walk_free(struct store_walk *w)
 	fd_close(&w->dir_fd);
 	store_page_free(w->page);
 	free(w);
+}
+
+/*
+ * At an entry every level can be read on after a name that is known: the
+ * entry's, and of the outer ones that of the folder the walk is in.
+ */
+void
+store_walk_rest(struct store_walk *w)
+{
+	if (w->at != WALK_ENTRY && w->at != WALK_ENTER)
+		return;
+	for (unsigned i = 0; i < w->n_levels; i++)
+		level_forget(w, &w->levels[i]);
+	fd_close(&w->dir_fd);
+	store_page_free(w->page);
+	w->page = NULL;
 }
 
 const struct store_skipped *
@@ -394,6 +407,10 @@ level_fill(struct store_walk *w, const struct page_ask *ask)
 	size_t len = 0, one;
 	int n;
 
+	if (w->page == NULL)
+		w->page = store_page_new();
+	if (w->page == NULL)
+		return -ENOMEM;
 	n = page_read(w->page, w->dir_fd, ask);
 	if (n < 0)
 		return n;

@@ -20,6 +20,23 @@
 /* With names of some 240 bytes: more than two pages. */
 #define MANY 9000
 
+/* After so many entries each walk rests; 0: never.  Nothing else differs. */
+static unsigned rest_every;
+
+static int
+setup(void **state)
+{
+	rest_every = 0;
+	return tree_setup_quick(state);
+}
+
+static int
+setup_resting(void **state)
+{
+	rest_every = 1;
+	return tree_setup_quick(state);
+}
+
 static void
 add_skipped(struct store_skipped *sum, const struct store_skipped *more)
 {
@@ -66,6 +83,7 @@ check_stretch(int line, const struct tree *t, const struct list *l,
 	const struct path *path;
 	struct store_meta meta;
 	bool has_more = false;
+	unsigned n = 0;
 	int fd, error = 0, r;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -86,6 +104,8 @@ check_stretch(int line, const struct tree *t, const struct list *l,
 			check_fd(line, &l->e[i], &meta, fd, error);
 			fd_close(&fd);
 		}
+		if (rest_every > 0 && ++n % rest_every == 0)
+			store_walk_rest(w);
 	}
 	walk_expect_end(line, w, 0, has_more);
 	if (skipped != NULL)
@@ -338,6 +358,7 @@ test_pages(void **state)
 	char name[LIM_SEG_BYTES + 1 + 2], from[4096], until[4096];
 	struct list l;
 
+	rest_every *= 499;
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "n%d%0235d", i, 0);
 		if (i % 3 == 0) {
@@ -374,6 +395,7 @@ test_wide_and_deep(void **state)
 	struct list l;
 	int fd = dup(t->in_fd), sub_fd;
 
+	rest_every *= 97;
 	memset(name, 'n', LIM_SEG_BYTES);
 	name[LIM_SEG_BYTES] = '\0';
 	for (int level = 0; level < 6; level++) {
@@ -402,8 +424,11 @@ test_wide_and_deep(void **state)
 int
 main(void)
 {
-#define TREE_TEST(f) \
-	cmocka_unit_test_setup_teardown(f, tree_setup_quick, tree_teardown)
+#define TREE_TEST(f) cmocka_unit_test_setup_teardown(f, setup, tree_teardown)
+#define RESTING_TEST(f)                                              \
+	{                                                            \
+		"resting " #f, f, setup_resting, tree_teardown, NULL \
+	}
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(test_order),
 		TREE_TEST(test_whole),
@@ -411,6 +436,11 @@ main(void)
 		TREE_TEST(test_cuts),
 		TREE_TEST(test_pages),
 		TREE_TEST(test_wide_and_deep),
+		RESTING_TEST(test_whole),
+		RESTING_TEST(test_stretches),
+		RESTING_TEST(test_cuts),
+		RESTING_TEST(test_pages),
+		RESTING_TEST(test_wide_and_deep),
 	};
 
 	tree_guard(300);

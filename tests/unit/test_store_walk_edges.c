@@ -590,6 +590,104 @@ test_descriptors(void **state)
 	store_walk_free(w);
 }
 
+/* ---- rests ---- */
+
+/* It gives back what it holds, and a rest too many does nothing. */
+static void
+test_rest(void **state)
+{
+	struct tree *t = *state;
+	struct store_walk *w;
+	int base;
+
+	make_abc(t);
+	base = fd_count_open();
+	w = walk_begin(t, "", "a/2", "b", 0);
+	store_walk_rest(w);
+	walk_expect(__LINE__, w, "a/2");
+	assert_int_equal(fd_count_open(), base + 1);
+	store_walk_rest(w);
+	assert_int_equal(fd_count_open(), base);
+	store_walk_rest(w);
+	/* at a folder that it will go into, and at the last in that */
+	walk_expect(__LINE__, w, "a/3");
+	store_walk_rest(w);
+	walk_expect(__LINE__, w, "a/3/x");
+	store_walk_rest(w);
+	walk_expect(__LINE__, w, "a/4");
+	store_walk_rest(w);
+	walk_expect_end(__LINE__, w, 0, true);
+	store_walk_rest(w);
+	walk_expect_end(__LINE__, w, 0, true);
+	assert_int_equal(fd_count_open(), base);
+	store_walk_free(w);
+}
+
+/* Resting it holds no folder, so one that is moved out leads nowhere. */
+static void
+test_moved_while_resting(void **state)
+{
+	struct tree *t = *state;
+	struct store_skipped none = { 0 };
+	struct store_walk *w;
+
+	make_abc(t);
+	w = walk_begin(t, "", "", "", 0);
+	walk_expect(__LINE__, w, "a");
+	walk_expect(__LINE__, w, "a/1");
+	store_walk_rest(w);
+	assert_int_equal(renameat(t->in_fd, "a", t->out_fd, "a"), 0);
+	tree_symlink(t->in_fd, "a", "../out");
+	walk_expect(__LINE__, w, "b");
+	walk_expect(__LINE__, w, "c");
+	walk_expect_end(__LINE__, w, 0, false);
+	walk_check_skipped(__LINE__, store_walk_skipped(w), &none);
+	store_walk_free(w);
+
+	/* The entry it rests at goes, and one comes before the next. */
+	w = walk_begin(t, "", "b", "", 0);
+	walk_expect(__LINE__, w, "b");
+	store_walk_rest(w);
+	assert_int_equal(unlinkat(t->in_fd, "b", 0), 0);
+	tree_write(t->in_fd, "b2", "");
+	walk_expect(__LINE__, w, "b2");
+	walk_expect(__LINE__, w, "c");
+	walk_expect_end(__LINE__, w, 0, false);
+	store_walk_free(w);
+}
+
+static void
+test_root_gone_while_resting(void **state)
+{
+	static const int lacks[] = { EMFILE, ENFILE, ENOMEM };
+	struct tree *t = *state;
+	struct store_walk *w;
+
+	tree_mkdir(t->in_fd, "r");
+	tree_write(t->in_fd, "r/a", "");
+	tree_write(t->in_fd, "r/b", "");
+	for (size_t i = 0; i < nitems(lacks); i++) {
+		w = walk_begin(t, "r", "", "", 1);
+		walk_expect(__LINE__, w, "a");
+		store_walk_rest(w);
+		fake.calls = 0;
+		fake.fails_at = 1;
+		fake.error = lacks[i];
+		walk_expect_end(__LINE__, w, -lacks[i], false);
+		fake.fails_at = 0;
+		store_walk_free(w);
+	}
+	w = walk_begin(t, "r", "", "", 1);
+	walk_expect(__LINE__, w, "a");
+	store_walk_rest(w);
+	assert_int_equal(renameat(t->in_fd, "r", t->out_fd, "r"), 0);
+	walk_expect_end(__LINE__, w, -ENOENT, false);
+	store_walk_free(w);
+	w = walk_begin(t, "", "", "", 1);
+	walk_expect_end(__LINE__, w, 0, false);
+	store_walk_free(w);
+}
+
 int
 main(void)
 {
@@ -607,6 +705,9 @@ main(void)
 		TREE_TEST(test_failing),
 		TREE_TEST(test_only_files_are_opened),
 		TREE_TEST(test_descriptors),
+		TREE_TEST(test_rest),
+		TREE_TEST(test_moved_while_resting),
+		TREE_TEST(test_root_gone_while_resting),
 	};
 
 	tree_guard(300);
