@@ -26,6 +26,7 @@
 #include "server/pack.h"
 #include "server/push_file.h"
 #include "server/train_answer.h"
+#include "server/walks.h"
 #include "server/worker.h"
 #include "store/store.h"
 #include "train/train.h"
@@ -224,7 +225,8 @@ make_world(void)
 	    .max_bytes = 1 << 20 });
 	if (w->hot == NULL)
 		abort();
-	if (digests_new(&w->digests, w->store, w->helpers) != 0)
+	if (digests_new(&w->digests, w->store, w->helpers) != 0 ||
+	    walks_new(&w->walks, LIM_WALKS) != 0)
 		abort();
 	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	w->config = (struct wire_config){
@@ -418,7 +420,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(n_released == 1 && digests_count(w->digests) == 0);
 	must(conn.fd == -1 && conn.answer == NULL);
 	must(w->ins.n_used == 0 && w->outs.n_used == 0);
-	must(w->answers.n_used == 0 && w->n_walks == 0);
+	must(w->answers.n_used == 0 && walks_count(w->walks) == 0);
 	must(w->https.n_used == 0);
 	must(!timer_is_set(&conn.timer));
 	return 0;

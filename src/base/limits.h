@@ -31,7 +31,7 @@
 	X(HELPERS, 64, "threads", "disk threads of one worker")               \
 	X(HOT_FDS, 16384, "descriptors", "files kept open in one worker")     \
 	X(HOT_MB, 4095, "MiB", "kept bytes of files, in one worker")          \
-	X(WALKS, 64, "walks", "folder walks at once in one worker")           \
+	X(WALKS, 64, "walks", "folder walks that one worker holds ready")     \
 	X(DIR_PAGE, 65536, "names", "names of a folder held sorted at once")  \
 	X(DIR_PAGE_BYTES, 1048576, "bytes", "those names together")           \
 	X(LISTING_ENTRIES, 1000000, "entries", "a page of a listing")         \

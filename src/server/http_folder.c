@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "http/listing.h"
 #include "server/http_state.h"
+#include "server/walks.h"
 #include "server/worker.h"
 #include "store/store.h"
 
@@ -50,8 +51,7 @@ struct http_folder {
 	bool filled; /* fill waits to be sent */
 	int result; /* of the job */
 	struct buf fill;
-	struct store_walk *walk;
-	bool walk_counted; /* in worker->n_walks */
+	struct walk_place walk;
 	/* sorted by another key than the name */
 	struct kept *kept;
 	unsigned n_kept, next_kept;
@@ -83,13 +83,10 @@ enum want
 http_folder(const struct http_ask *ask)
 {
 	struct conn *c = ask->conn;
-	struct worker *w = c->worker;
 	struct http_folder *f;
 	struct http *h;
 	const char *bad;
 
-	if (w->n_walks == LIM_WALKS)
-		return http_say_errno(ask, -EBUSY);
 	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return http_say_errno(ask, -ENOMEM);
@@ -106,8 +103,6 @@ http_folder(const struct http_ask *ask)
 	h->folder = f;
 	h->state = HTTP_FOLDER;
 	h->status = 200;
-	w->n_walks++;
-	f->walk_counted = true;
 	conn_set_state(c, CONN_ANSWER);
 	if (folder_need_fill(h) != 0)
 		return WANT_CLOSE;
@@ -174,9 +169,13 @@ folder_run(struct job *j)
 {
 	struct http *h = link_entry(j, struct http, job);
 	struct http_folder *f = h->folder;
+	struct walks *walks = h->conn->worker->walks;
+	bool walks_on = f->kept == NULL;
 	int r = 0;
 
-	if (f->walk == NULL && f->kept == NULL)
+	if (walks_on)
+		walks_begin(walks, &f->walk);
+	if (walks_on && f->walk.walk == NULL)
 		r = folder_open(h);
 	if (r == 0 && f->is_head)
 		f->is_whole = true;
@@ -185,6 +184,10 @@ folder_run(struct job *j)
 	if (r == 0 && !f->is_head)
 		frame_chunk(f);
 	f->result = r;
+	if (r != 0 || f->is_whole || f->kept != NULL)
+		walks_end(walks, &f->walk);
+	else
+		walks_pause(walks, &f->walk);
 	return true;
 }
 
@@ -201,7 +204,7 @@ folder_open(struct http *h)
 	if (l->after.len > 0)
 		(void)path_push(&from, l->after.p, l->after.len);
 	r = store_walk_new(
-	    &f->walk, h->conn->worker->store, &f->path, &from, &none, 1);
+	    &f->walk.walk, h->conn->worker->store, &f->path, &from, &none, 1);
 	if (r != 0)
 		return r;
 	if (f->is_head)
@@ -225,7 +228,7 @@ fill_by_name(struct http *h)
 	int r = 0;
 
 	while (has_room(f) && !atomic_load(&h->job.stop)) {
-		r = store_walk_next(f->walk, &path, &meta, NULL, NULL);
+		r = store_walk_next(f->walk.walk, &path, &meta, NULL, NULL);
 		if (r < 0)
 			return r;
 		if (r == 0)
@@ -300,7 +303,8 @@ sort_all(struct http *h)
 	f->kept = malloc(LIM_SORTED_ENTRIES * sizeof(*f->kept));
 	if (f->kept == NULL)
 		return -ENOMEM;
-	while ((r = store_walk_next(f->walk, &path, &meta, NULL, NULL)) == 1 &&
+	while ((r = store_walk_next(f->walk.walk, &path, &meta, NULL, NULL)) ==
+		   1 &&
 	       f->n_kept < LIM_SORTED_ENTRIES && !atomic_load(&h->job.stop)) {
 		r = keep_entry(f, path_leaf(path), &meta);
 		if (r != 0)
@@ -308,8 +312,8 @@ sort_all(struct http *h)
 	}
 	if (r < 0)
 		return r;
-	store_walk_free(f->walk);
-	f->walk = NULL;
+	store_walk_free(f->walk.walk);
+	f->walk.walk = NULL;
 	if (r == 0) {
 		qsort_r(f->kept, f->n_kept, sizeof(*f->kept), kept_cmp, f);
 		return 0;
@@ -320,7 +324,7 @@ sort_all(struct http *h)
 	l->descending = l->is_sorted = false;
 	path_init(&none);
 	return store_walk_new(
-	    &f->walk, h->conn->worker->store, &f->path, &none, &none, 1);
+	    &f->walk.walk, h->conn->worker->store, &f->path, &none, &none, 1);
 }
 
 static int
@@ -496,9 +500,7 @@ http_folder_free(struct http *h)
 
 	if (f == NULL)
 		return;
-	store_walk_free(f->walk);
-	if (f->walk_counted)
-		w->n_walks--;
+	walks_end(w->walks, &f->walk);
 	slab_put(&w->outs, f->fill.mem);
 	free(f->kept);
 	free(f->names);

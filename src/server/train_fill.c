@@ -72,28 +72,23 @@ fill_begin(struct answer *a)
 	struct worker *w = a->conn->worker;
 
 	a->state = ANSWER_FILL;
-	if (w->store == NULL || w->n_walks == LIM_WALKS) {
-		a->state = ANSWER_ENDED;
-		buf_compact(&a->conn->out);
-		a->fill = a->conn->out;
-		fill_refuse(a, w->store == NULL ? -ENOENT : -EBUSY);
-		a->conn->out = a->fill;
-		buf_init(&a->fill, NULL, 0);
+	if (w->store != NULL)
 		return;
-	}
-	w->n_walks++;
-	a->walk_counted = true;
+	a->state = ANSWER_ENDED;
+	buf_compact(&a->conn->out);
+	a->fill = a->conn->out;
+	fill_refuse(a, -ENOENT);
+	a->conn->out = a->fill;
+	buf_init(&a->fill, NULL, 0);
 }
 
 void
 fill_end(struct answer *a)
 {
-	store_walk_free(a->walk);
-	a->walk = NULL;
-	if (a->walk_counted)
-		a->conn->worker->n_walks--;
-	a->walk_counted = false;
-	slab_put(&a->conn->worker->outs, a->fill.mem);
+	struct worker *w = a->conn->worker;
+
+	walks_end(w->walks, &a->walk);
+	slab_put(&w->outs, a->fill.mem);
 	buf_init(&a->fill, NULL, 0);
 }
 
@@ -101,14 +96,20 @@ bool
 fill_run(struct job *j)
 {
 	struct answer *a = link_entry(j, struct answer, disk);
+	struct walks *walks = a->conn->worker->walks;
 	int r = 0;
 
-	if (a->walk == NULL)
+	walks_begin(walks, &a->walk);
+	if (a->walk.walk == NULL)
 		r = fill_open(a);
 	if (r == 0)
 		r = fill_entries(a);
 	if (r < 0)
 		fill_refuse(a, r);
+	if (a->fill_ended)
+		walks_end(walks, &a->walk);
+	else
+		walks_pause(walks, &a->walk);
 	return true;
 }
 
@@ -124,8 +125,8 @@ fill_entries(struct answer *a)
 
 	while (r == 1 && buf_room(&a->fill) > ENTRY_ROOM &&
 	       !atomic_load(&a->disk.stop)) {
-		r = store_walk_next(
-		    a->walk, &path, &meta, with_data ? &fd : NULL, &open_error);
+		r = store_walk_next(a->walk.walk, &path, &meta,
+		    with_data ? &fd : NULL, &open_error);
 		if (r == 1 && fill_entry(a, path, &meta, &fd, open_error))
 			return 0;
 		fd_close(&fd);
@@ -143,10 +144,10 @@ fill_open(struct answer *a)
 
 	path_init(&none);
 	if (a->frame.type == TRAIN_TREE)
-		return store_walk_new(&a->walk, s, &a->ask.tree.root,
+		return store_walk_new(&a->walk.walk, s, &a->ask.tree.root,
 		    &a->ask.tree.from, &a->ask.tree.until, 0);
-	return store_walk_new(
-	    &a->walk, s, &a->ask.list.folder, &a->ask.list.after, &none, 1);
+	return store_walk_new(&a->walk.walk, s, &a->ask.list.folder,
+	    &a->ask.list.after, &none, 1);
 }
 
 /*
@@ -244,12 +245,12 @@ fill_small(struct answer *a, int fd, const struct store_meta *meta)
 static void
 fill_sum(struct answer *a)
 {
-	const struct store_skipped *k = store_walk_skipped(a->walk);
+	const struct store_skipped *k = store_walk_skipped(a->walk.walk);
 
 	a->sum.links = k->links;
 	a->sum.special = k->special;
 	a->sum.unreadable = k->unreadable;
-	a->sum.flags = store_walk_has_more(a->walk) ? TRAIN_F_MORE : 0;
+	a->sum.flags = store_walk_has_more(a->walk.walk) ? TRAIN_F_MORE : 0;
 	train_sum_put(&a->fill, &a->sum);
 	a->fill_ended = true;
 }

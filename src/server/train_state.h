@@ -7,6 +7,7 @@
 
 #include "server/conn.h"
 #include "server/digests.h"
+#include "server/walks.h"
 #include "server/window.h"
 #include "store/store.h"
 #include "train/train.h"
@@ -40,8 +41,7 @@ struct answer {
 	uint32_t frame_left; /* due in the frame that was opened */
 	struct digest_wait digest; /* result 0: its sha256 is the file's */
 	/* the walk; while the fill job is out all of it is the job's */
-	struct store_walk *walk;
-	bool walk_counted; /* in worker->n_walks */
+	struct walk_place walk;
 	bool filled; /* fill has what the job has made */
 	bool fill_ended; /* and it is the last */
 	uint64_t fill_offset; /* where to begin in the file it opened */

@@ -14,6 +14,7 @@
 #include "server/pack_tree.h"
 #include "server/push_file.h"
 #include "server/train_answer.h"
+#include "server/walks.h"
 #include "server/worker.h"
 #include "store/store.h"
 
@@ -136,6 +137,8 @@ worker_configure(struct worker *w)
 		    &w->helpers, w->config.helpers, &w->board.mine->jobs);
 	if (r == 0 && w->store != NULL)
 		r = digests_new(&w->digests, w->store, w->helpers);
+	if (r == 0)
+		r = walks_new(&w->walks, LIM_WALKS);
 	return r;
 }
 

@@ -30,6 +30,7 @@ struct worker {
 	struct push_file *push; /* NULL: none */
 	struct helpers *helpers;
 	struct digests *digests; /* NULL: push only */
+	struct walks *walks;
 	struct timer_wheel timers;
 	struct client_log client_log;
 	struct board board;
@@ -43,7 +44,6 @@ struct worker {
 	uint32_t slots;
 	uint32_t *free; /* a stack of free entries' numbers */
 	uint32_t n_free;
-	uint32_t n_walks; /* folder walks going on, <= LIM_WALKS */
 	uint32_t n_packs; /* archives being made, <= LIM_ARCHIVES */
 	bool draining;
 };

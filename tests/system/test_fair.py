@@ -9,8 +9,9 @@ import threading
 
 import pytest
 
-from netpan_harness import Netpand, make_file, open_fds, sha256, wait_for
-from train_client import HEAD, TrainClient, put_get, put_list
+from netpan_harness import (Netpand, make_file, netpan, open_fds, sha256,
+                            wait_for)
+from train_client import HEAD, HELLO, TrainClient, put_get, put_list, put_tree
 
 HUGE = 1 << 40
 
@@ -129,3 +130,84 @@ def test_digests_beside_listings(tree):
     with Netpand(tree, "--helpers", "2", workers=1) as server:
         with flood_of_listings(server, "wide", 48):
             check_small(server, tree)
+
+
+WALKS = 64  # LIM_WALKS
+
+# What the kernel holds for a client that does not read is little.
+NARROW = ((socket.SOL_SOCKET, socket.SO_RCVBUF, 4096),
+          (socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000))
+WIDE = (socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+
+
+def make_wide(folder):
+    """Of which a megabyte is told, with what is not served here and there."""
+    folder.mkdir()
+    for i in range(4000):
+        name = folder / f"{i:04} {'n' * 200}"
+        if i % 100 == 0:
+            name.mkdir()
+            (name / "inner").touch()
+            (name / "link").symlink_to("inner")
+        elif i % 100 == 1:
+            name.symlink_to("nowhere")
+        elif i % 100 == 2:
+            os.mkfifo(name)
+        else:
+            name.touch()
+
+
+def open_folders(server):
+    return [target for pid in server.workers()
+            for target in open_fds(pid).values() if "/wide" in target]
+
+
+HTTP = b"GET /wide/?json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def ask(server, request, options=()):
+    client = TrainClient(server.port, options=options,
+                         hello=None if request is HTTP else HELLO)
+    client.send(request)
+    return client
+
+
+def read_to_end(client, request):
+    """All that is answered to it, as it came, without a head."""
+    client.socket.shutdown(socket.SHUT_WR)
+    pieces = []
+    while piece := client.socket.recv(1 << 20):
+        pieces.append(piece)
+    answer = b"".join(pieces)
+    return answer.partition(b"\r\n\r\n")[2] if request is HTTP else answer
+
+
+def test_readers_who_do_not_read_keep_no_walk(tree):
+    """More of them than there are walks: whoever reads gets all, and they
+    too, when at last they do."""
+    make_wide(tree / "wide")
+    requests = [put_list("wide"), put_tree("wide", heads_only=True), HTTP]
+    with Netpand(tree, workers=1) as server:
+        whole = []
+        for request in requests:
+            with ask(server, request) as client:
+                whole.append(read_to_end(client, request))
+        slow = [ask(server, requests[i % 3], NARROW)
+                for i in range(WALKS + 5)]
+        for client in slow:
+            client.socket.recv(1, socket.MSG_PEEK)
+        wait_for(lambda: len(open_folders(server)) == WALKS,
+                 "as many folders are open as may be")
+        listed = netpan("ls", server.url("wide"), check=0).stdout
+        assert len(listed.splitlines()) == 4000 - 2 * 40
+        with TrainClient(server.port) as client:
+            _, total = client.list("wide")
+            assert (total.links, total.special) == (40, 40)
+            _, total = client.tree("wide", heads_only=True)
+            assert (total.links, total.special) == (80, 40)
+        assert len(open_folders(server)) <= WALKS
+        for i, client in enumerate(slow):
+            client.socket.setsockopt(*WIDE)
+            assert read_to_end(client, requests[i % 3]) == whole[i % 3]
+            client.close()
+        wait_for(lambda: not open_folders(server), "all is closed")
