@@ -37,6 +37,8 @@ QUICK = {
     "64 KiB, a call for each frame": (64 << 10, 1, {64: 2000}),
     "64 MiB": (64 << 20, GATHERED, {8: 16}),
 }
+# What takes many seconds a round is told by fewer of them.
+HEAVY, HEAVY_ROUNDS = 8 << 30, 3
 HELD = [1, 64, 512]
 HOLDING = [model for model in MODELS if model != "bare"]
 
@@ -88,7 +90,9 @@ def payload_rounds(args, patience, folder, name, size, frames, counts):
     try:
         for at_once, connections in counts.items():
             samples = {model: [] for model in MODELS}
-            for n in range(args.rounds + 1):
+            heavy = size * connections > HEAVY
+            rounds = min(args.rounds, HEAVY_ROUNDS) if heavy else args.rounds
+            for n in range(rounds + 1):
                 # no model always follows the same one
                 for model in turned(MODELS, n):
                     one = patience.undisturbed(lambda: sample(
