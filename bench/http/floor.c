@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -86,6 +88,11 @@ main(int argc, char **argv)
 		error = table_fill(argv[1]);
 	if (error == 0)
 		listen_fd = error = loopback_listen(argv[3], SOCK_NONBLOCK);
+	/* Else the end of a body waits for an acknowledgement that is delayed.
+	 * What is accepted inherits it. */
+	if (error >= 0 && setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY,
+			      &(int){ 1 }, sizeof(int)) == -1)
+		error = -errno;
 	if (error >= 0)
 		error = loopback_print_port(listen_fd);
 	if (error < 0) {
