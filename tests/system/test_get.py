@@ -557,6 +557,17 @@ def test_many_at_once_into_one_folder(tmp_path):
             assert tree_state(tmp_path / f"copy {i}") == tree_state(served)
 
 
+def test_many_at_once_into_one_file(tmp_path):
+    with TrainServer(("big", BIG)) as server:
+        for i in range(3 if is_sanitized() else 10):
+            at_once(lambda: subprocess.Popen(
+                [NETPAN, "get", "-q", "-o", f"{i}", server.url("big")],
+                cwd=tmp_path, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+            assert (tmp_path / f"{i}").read_bytes() == BIG
+            assert parts(tmp_path) == []
+
+
 def test_many_at_once_into_folders_nobody_may_write_in(somebody, tmp_path):
     served = make_tree(tmp_path / "served", big=0)
     for folder in [p for p in served.rglob("*") if p.is_dir()]:
