@@ -89,6 +89,7 @@ compare_distrust(
 	for (i = 0; i < tree_count(tree); i++) {
 		e = tree_entry(tree, i);
 		if (e->kind != TRAIN_FILE || e->state == ENTRY_THERE ||
+		    e->state == ENTRY_LISTED ||
 		    place_go(&place, target, tree, e->parent) != 0)
 			continue;
 		r = distrust_file(place.fd, e);

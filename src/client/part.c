@@ -469,7 +469,9 @@ flush(int fd)
 	int copy;
 
 	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	return copy == -1 || close(copy) == -1 ? -errno : 0;
+	if (copy == -1)
+		return 0; /* no descriptor is left: then it is not asked */
+	return close(copy) == -1 ? -errno : 0;
 }
 
 static void
