@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "http/proxy.h"
@@ -144,6 +145,7 @@ proxy_forwarded_for(const char *value, size_t len,
 	struct addr addr;
 	unsigned i;
 
+	assert(value != NULL || len == 0);
 	while (end > value) {
 		comma = memrchr(value, ',', (size_t)(end - value));
 		from = comma == NULL ? value : comma + 1;

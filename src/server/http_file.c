@@ -2,12 +2,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/evp.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
+#include "base/fd.h"
 #include "server/client_log.h"
 #include "server/http_state.h"
 #include "server/worker.h"
@@ -24,7 +26,14 @@ struct http_parts {
 	char boundary[BOUNDARY_LEN + 1];
 };
 
+/* ---- its digest ---- */
+static bool wants_digest(const struct head *);
+static bool digest_at_hand(
+    const struct http_ask *, const struct hot_file *, uint8_t *sha256);
+static enum want await_digest(const struct http_ask *, struct hot_file *);
+static void digest_done(struct digest_wait *);
 /* ---- choosing ---- */
+static enum want answer(const struct http_ask *, struct hot_file *);
 static bool has_conditions(const struct head *);
 static struct cond_of
 cond_of_file(const struct http_ask *, const struct hot_file *);
@@ -52,7 +61,22 @@ static bool have_window(struct http *);
 static bool fetch_run(struct job *);
 
 enum want
-http_file(const struct http_ask *ask, struct hot_file *file)
+http_file(const struct http_ask *asked, struct hot_file *file)
+{
+	struct http_ask ask = *asked;
+	uint8_t sha256[STORE_SHA256_SIZE];
+
+	if (ask.head->n_of[HEAD_WANT_REPR_DIGEST] > 0 &&
+	    wants_digest(ask.head)) {
+		if (!digest_at_hand(&ask, file, sha256))
+			return await_digest(&ask, file);
+		ask.sha256 = sha256;
+	}
+	return answer(&ask, file);
+}
+
+static enum want
+answer(const struct http_ask *ask, struct hot_file *file)
 {
 	const struct head *head = ask->head;
 	struct ranges ranges;
@@ -83,6 +107,91 @@ http_file(const struct http_ask *ask, struct hot_file *file)
 			}
 	}
 	return answer_whole(ask, file);
+}
+
+/* ---- its digest ---- */
+
+static bool
+wants_digest(const struct head *head)
+{
+	struct str line;
+	unsigned i = 0;
+
+	while (head_next(head, HEAD_WANT_REPR_DIGEST, &i, &line))
+		if (reply_wants_sha256(line))
+			return true;
+	return false;
+}
+
+static bool
+digest_at_hand(
+    const struct http_ask *ask, const struct hot_file *f, uint8_t *sha256)
+{
+	struct store *s = ask->conn->worker->store;
+
+	if (f->whole != NULL)
+		return EVP_Digest(f->whole + f->head_len, f->meta.size, sha256,
+			   NULL, EVP_sha256(), NULL) == 1;
+	return !store_may_stall(s) &&
+	       store_digest_cached(s, f->fd, &f->meta, sha256) == 0;
+}
+
+/* The request stays in the buffer, and is read anew when it is there. */
+static enum want
+await_digest(const struct http_ask *ask, struct hot_file *file)
+{
+	struct http *h = http_new(ask);
+	int r = -EMFILE;
+
+	if (h == NULL) {
+		hot_release(ask->conn->worker->hot, file);
+		return WANT_CLOSE;
+	}
+	h->state = HTTP_DIGEST;
+	h->file = file;
+	h->digest.done = digest_done;
+	conn_set_state(ask->conn, CONN_ANSWER);
+	h->digest_fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (h->digest_fd != -1)
+		r = digests_ask(ask->conn->worker->digests, &h->digest,
+		    h->digest_fd, &file->meta, STORE_DIGEST_GO_ON);
+	if (r != 0)
+		h->digest.result = r;
+	return WANT_NOTHING;
+}
+
+static void
+digest_done(struct digest_wait *w)
+{
+	conn_job_done(link_entry(w, struct http, digest)->conn);
+}
+
+/*
+ * It was a wish: without it the answer is the same but for one field.  A
+ * client that says no more may be gone, which only an answer can find out: it
+ * is not computed for him.
+ */
+enum want
+http_digest_step(struct http *h)
+{
+	struct hot_file *file = h->file;
+	struct conn *c = h->conn;
+	uint8_t sha256[STORE_SHA256_SIZE];
+	bool is_there = h->digest.result == 0;
+	struct http_ask ask;
+
+	if (digest_is_awaited(&h->digest)) {
+		if (!c->is_half)
+			return WANT_DISK;
+		is_there = false;
+	}
+	if (!http_look_again(h, &ask))
+		return WANT_CLOSE;
+	memcpy(sha256, h->digest.sha256, sizeof(sha256));
+	ask.sha256 = is_there ? sha256 : NULL;
+	h->file = NULL;
+	http_free(c);
+	return answer(&ask, file);
 }
 
 static bool
@@ -151,7 +260,7 @@ answer_whole(const struct http_ask *ask, struct hot_file *file)
 	struct mime mime;
 	struct reply r;
 
-	if (is_download(ask)) {
+	if (is_download(ask) || ask->sha256 != NULL) {
 		if (conn_need_out(c) != 0) {
 			hot_release(c->worker->hot, file);
 			return WANT_CLOSE;
@@ -243,6 +352,7 @@ put_fields(
 		.etag = { .p = file->etag, .len = file->etag_len },
 		.mtime_ns = file->meta.mtime_ns,
 		.is_download = is_download(ask),
+		.sha256 = ask->sha256,
 	};
 
 	http_put_file_fields(r, &fields);
@@ -403,6 +513,8 @@ http_file_step(struct http *h)
 void
 http_file_free(struct http *h)
 {
+	digests_cancel(&h->digest, &h->digest_fd);
+	fd_close(&h->digest_fd);
 	hot_release(h->conn->worker->hot, h->file);
 	h->file = NULL;
 	free(h->parts);

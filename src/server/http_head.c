@@ -71,6 +71,8 @@ http_put_file_fields(struct reply *r, const struct http_file_fields *f)
 	/* kept, but asked about each time: files change */
 	reply_field(r, "Cache-Control", STR("no-cache"));
 	put_policy(r);
+	if (f->sha256 != NULL)
+		reply_repr_digest(r, f->sha256);
 	if (f->is_download || !is_inline)
 		reply_disposition(r, false, f->name);
 }

@@ -48,6 +48,7 @@ struct http_file_fields {
 	struct str etag;
 	int64_t mtime_ns;
 	bool is_download; /* ?download */
+	const uint8_t *sha256; /* NULL: not wanted, or not known */
 };
 void http_put_file_fields(struct reply *, const struct http_file_fields *);
 

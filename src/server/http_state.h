@@ -10,6 +10,7 @@
 #include "http/query.h"
 #include "http/range.h"
 #include "server/conn.h"
+#include "server/digests.h"
 #include "server/helpers.h"
 #include "server/hot.h"
 #include "server/http_head.h"
@@ -28,6 +29,7 @@ struct http_desk {
 
 enum http_state {
 	HTTP_OPEN, /* a job opens the file */
+	HTTP_DIGEST, /* the file's digest is computed */
 	HTTP_FILE, /* its bytes are being sent */
 	HTTP_FOLDER, /* a listing is being sent */
 	HTTP_PACK, /* an archive is */
@@ -49,6 +51,8 @@ struct http {
 	struct http_opening *opening; /* HTTP_OPEN */
 	struct http_folder *folder; /* HTTP_FOLDER */
 	struct http_pack *pack; /* HTTP_PACK */
+	struct digest_wait digest; /* HTTP_DIGEST, of file */
+	int digest_fd; /* a copy of file's, which others use too; or -1 */
 	/* HTTP_FILE */
 	struct hot_file *file;
 	struct window window;
@@ -67,6 +71,7 @@ struct http_ask {
 	struct str line; /* the request line, for the log */
 	enum http_keep keep;
 	uint64_t began_ns;
+	const uint8_t *sha256; /* of the file, where it is wanted; or NULL */
 };
 
 /* ---- serve_http.c ---- */
@@ -131,6 +136,8 @@ enum want http_self(const struct http_ask *);
 /* Answers with file, which is taken. */
 enum want http_file(const struct http_ask *, struct hot_file *file);
 enum want http_file_step(struct http *);
+/* The digest is there, or there will be none. */
+enum want http_digest_step(struct http *);
 void http_file_free(struct http *);
 
 #endif

@@ -90,6 +90,9 @@ http_step(struct conn *c)
 			case HTTP_OPEN:
 				want = http_opened(h);
 				break;
+			case HTTP_DIGEST:
+				want = http_digest_step(h);
+				break;
 			case HTTP_FILE:
 				want = http_file_step(h);
 				break;
@@ -451,6 +454,7 @@ http_new(const struct http_ask *ask)
 	h->began_ns = ask->began_ns;
 	h->method = http_board_method(ask->head);
 	h->job.done = job_done;
+	h->digest_fd = -1;
 	http_body_begins(h);
 	http_note(&note, ask->head, ask->line);
 	h->note = http_note_copy(c, &note);
