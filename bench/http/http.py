@@ -170,15 +170,20 @@ class Run:
                            tempfile.mkdtemp(prefix=name, dir=self.state))
 
     def check(self, scenario, name):
-        """Once, each byte of what the clients will only count."""
+        """Once, each byte of what the clients will only count; and what a
+        server keeps of each file is there before it is measured."""
         client = self.bench.client(self.setup)
+        port = self.started[name].port
         for kind in scenario.kinds:
             key = name, kind, *scenario.range()
             if key in self.checked:
                 continue
-            client.check(self.started[name].port, self.bench.files.list(kind),
-                         self.bench.files.root, *scenario.range(),
+            listed = self.bench.files.list(kind)
+            client.check(port, listed, self.bench.files.root,
+                         *scenario.range(),
                          *(CHECKED if self.args.quick else []))
+            if self.args.quick:
+                client.load(port, listed, "-o", "-c", 16)
             self.checked.add(key)
 
 
