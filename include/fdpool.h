@@ -57,7 +57,7 @@ struct fdpool_tag {
 };
 
 /*
- * Counts of one worker or of the whole pool.  The first four are of this
+ * Counts of one worker or of the whole pool.  The first five are of this
  * moment, the others only grow.  What workers report is read in
  * fdpool_dispatch, at each call and at the latest with the next heartbeat.
  */
@@ -66,6 +66,7 @@ struct fdpool_counts {
 	uint64_t in_flight; /* sent to a worker, not yet taken (received) */
 	uint64_t held; /* taken and not yet done */
 	uint64_t queued; /* waiting in the master (0 for one worker) */
+	uint64_t stuck; /* processes that SIGKILL has not ended, replaced */
 	uint64_t given; /* sent, each time (a socket given again counts) */
 	uint64_t taken; /* received by workers */
 	uint64_t done; /* said by workers */
@@ -82,7 +83,7 @@ enum fdpool_worker_state {
 	FDPOOL_READY, /* gets clients */
 	FDPOOL_SILENT, /* missed a heartbeat or is stopped: gets none */
 	FDPOOL_DRAINING, /* finishes what it holds, then ends */
-	FDPOOL_DYING, /* was sent SIGKILL, not yet reaped */
+	FDPOOL_DYING, /* was sent SIGKILL, not yet reaped or given up */
 	FDPOOL_WORKER_STATES
 };
 
@@ -109,6 +110,11 @@ enum fdpool_event_type {
 				    error 0: the queue is full */
 	FDPOOL_EV_ACCEPT_RESUMED, /* nothing more */
 	FDPOOL_EV_DRAINED, /* the last worker has ended after a drain */
+	FDPOOL_EV_STUCK, /* worker, pid, value = how many there are: SIGKILL
+			    has not ended it within a second, and it is given
+			    up (its FDPOOL_EV_ENDED may come later); or error
+			    -EAGAIN: it is waited for, as there are as many
+			    as places already */
 	FDPOOL_EVENTS
 };
 
@@ -259,7 +265,7 @@ int fdpool_resize(struct fdpool *, unsigned workers);
 void fdpool_drain(struct fdpool *);
 bool fdpool_is_drained(const struct fdpool *);
 
-/* Kills what still runs, reaps it (a worker that two seconds after SIGKILL is
+/* Kills what still runs, reaps it (a process that two seconds after SIGKILL is
  * still in the kernel is left to it), closes everything.  NULL is fine. */
 void fdpool_free(struct fdpool *);
 

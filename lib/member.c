@@ -13,6 +13,7 @@
 #define DELAY_FIRST_MS 100
 #define HEALTHY_MS 10000 /* lived so long: the restart delay begins anew */
 #define RECALL_MS 50 /* until descriptors are asked for again */
+#define STUCK_MS 1000 /* after SIGKILL, until it is replaced all the same */
 #define LAST_WORDS_MAX 4096 /* batches read from a dead worker's channel */
 
 /* start */
@@ -103,13 +104,34 @@ fdp_member_kill(struct fdpool *p, struct fdp_member *m, int error, bool bad)
 		return;
 	m->state = FDPOOL_DYING;
 	m->distrusted = bad;
-	m->due_at = FDP_NEVER;
+	m->due_at = fdp_now() + STUCK_MS;
+	fdp_wake_at(p, m->due_at);
 	fdp_unwatch(p, m->chan_fd, FDP_CHANNEL);
 	fdp_child_kill(m->pidfd);
 	fdp_tell(p, FDPOOL_EV_KILLED, m, error, 0);
 	/* It may take its time to be gone, or for ever; clients do not wait
 	 * for that.  What cannot come back now comes back then. */
 	(void)fdp_take_back(p, m);
+}
+
+/* Those that take its place may come to sleep on the same disk: as many as
+ * there are places may be carried, then they are waited for. */
+void
+fdp_member_abandon(struct fdpool *p, struct fdp_member *m)
+{
+	if ((is_wanted(p, m) && p->n_stuck >= p->n_places) ||
+	    !fdp_stuck_add(p, m)) {
+		if (!m->told_stuck)
+			fdp_tell(p, FDPOOL_EV_STUCK, m, -EAGAIN, p->n_stuck);
+		m->told_stuck = true;
+		m->due_at = fdp_now() + STUCK_MS;
+		fdp_wake_at(p, m->due_at);
+		return;
+	}
+	hear_last_words(p, m);
+	fdp_tell(p, FDPOOL_EV_STUCK, m, 0, p->n_stuck);
+	member_ended(p, m);
+	fdp_member_next(p, m);
 }
 
 void
@@ -271,13 +293,14 @@ hear_last_words(struct fdpool *p, struct fdp_member *m)
 		;
 }
 
-/* The process is gone; its account stays open until all that it had not
+/* The process is gone, or given up; its account stays open until all that it had not
  * received is back. */
 static void
 member_ended(struct fdpool *p, struct fdp_member *m)
 {
 	fdp_unwatch(p, m->chan_fd, FDP_CHANNEL);
-	fdp_unwatch(p, m->pidfd, FDP_PROCESS);
+	if (m->pidfd != -1)
+		fdp_unwatch(p, m->pidfd, FDP_PROCESS);
 	fdp_close(&m->chan_fd);
 	fdp_close(&m->pidfd);
 	m->pid = -1;
@@ -285,7 +308,7 @@ member_ended(struct fdpool *p, struct fdp_member *m)
 	m->seen = 0;
 	m->full = m->owes_drain = false;
 	m->ping_out = m->unsure = m->awaited = m->heard = false;
-	m->has_left = m->distrusted = false;
+	m->has_left = m->distrusted = m->told_stuck = false;
 	m->missed = 0;
 	m->due_at = m->paused_to = FDP_NEVER;
 	m->state = FDPOOL_EMPTY;

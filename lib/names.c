@@ -16,6 +16,7 @@ static const char *const event_names[] = {
 	[FDPOOL_EV_ACCEPT_PAUSED] = "accept paused",
 	[FDPOOL_EV_ACCEPT_RESUMED] = "accept resumed",
 	[FDPOOL_EV_DRAINED] = "drained",
+	[FDPOOL_EV_STUCK] = "stuck",
 };
 
 static const char *const state_names[] = {

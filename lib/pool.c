@@ -24,6 +24,8 @@ static void on_channel(struct fdpool *, unsigned index);
 static void on_listener(struct fdpool *, unsigned index);
 static void attend_mail(struct fdpool *, bool has_read);
 static bool is_mail_urgent(const struct fdpool *);
+static int
+watch(struct fdpool *, int op, int fd, enum fdp_source, unsigned index);
 static int epoll_of(const struct fdpool *, enum fdp_source);
 static enum fdp_source source_of(const struct epoll_event *);
 static unsigned index_of(const struct epoll_event *);
@@ -38,7 +40,7 @@ static bool is_any_unreceived(const struct fdpool *);
 static void member_counts(const struct fdp_member *, struct fdpool_counts *);
 
 /* end */
-static void end_process(struct fdp_member *, int64_t deadline);
+static void end_process(int pidfd, int64_t deadline);
 
 int
 fdpool_new(struct fdpool **pool, const struct fdpool_options *options)
@@ -102,6 +104,8 @@ fdpool_dispatch(struct fdpool *p)
 	for (i = 0; i < n; i++)
 		if (source_of(&p->events[i]) == FDP_PROCESS)
 			on_process(p, index_of(&p->events[i]));
+		else if (source_of(&p->events[i]) == FDP_STUCK)
+			fdp_stuck_reap(p, index_of(&p->events[i]));
 	for (i = 0; i < n; i++)
 		if (source_of(&p->events[i]) == FDP_TIMER)
 			fdp_pulse(p);
@@ -172,7 +176,12 @@ fdpool_free(struct fdpool *p)
 	deadline = fdp_now() + LAST_WAIT_MS;
 	for (i = 0; i < p->n_places; i++)
 		if (p->places[i] != NULL && p->places[i]->pidfd != -1)
-			end_process(p->places[i], deadline);
+			end_process(p->places[i]->pidfd, deadline);
+	for (i = 0; i < FDP_STUCK_MAX; i++)
+		if (p->stuck[i].pid != 0) {
+			end_process(p->stuck[i].pidfd, deadline);
+			fdp_close(&p->stuck[i].pidfd);
+		}
 	for (i = 0; i < p->n_places; i++)
 		fdp_member_free(p->places[i]);
 	fdp_ring_free(&p->queue);
@@ -192,6 +201,7 @@ fdpool_counts(const struct fdpool *p, struct fdpool_counts *counts)
 
 	*counts = p->total;
 	counts->queued = p->queue.len;
+	counts->stuck = p->n_stuck;
 	for (i = 0; i < p->n_places; i++) {
 		if (p->places[i] == NULL)
 			continue;
@@ -219,26 +229,26 @@ fdpool_worker_info(
 		return -ENOENT;
 	*info = (struct fdpool_worker_info){ .pid = -1 };
 	m = p->places[index];
-	if (m == NULL)
-		return 0;
-	info->state = m->state;
-	info->pid = m->pid;
-	info->slots = m->slots;
-	member_counts(m, &info->counts);
+	if (m != NULL) {
+		info->state = m->state;
+		info->pid = m->pid;
+		info->slots = m->slots;
+		member_counts(m, &info->counts);
+	}
+	info->counts.stuck = fdp_stuck_count(p, index);
 	return 0;
 }
 
 int
 fdp_watch(struct fdpool *p, int fd, enum fdp_source source, unsigned index)
 {
-	struct epoll_event event = {
-		.events = EPOLLIN,
-		.data = { .u64 = (uint64_t)source << 32 | index },
-	};
+	return watch(p, EPOLL_CTL_ADD, fd, source, index);
+}
 
-	if (epoll_ctl(epoll_of(p, source), EPOLL_CTL_ADD, fd, &event) == -1)
-		return -errno;
-	return 0;
+int
+fdp_watch_as(struct fdpool *p, int fd, enum fdp_source source, unsigned index)
+{
+	return watch(p, EPOLL_CTL_MOD, fd, source, index);
 }
 
 void
@@ -251,10 +261,18 @@ void
 fdp_tell(struct fdpool *p, enum fdpool_event_type type,
     const struct fdp_member *m, int error, int64_t value)
 {
+	fdp_tell_of(p, type, m != NULL ? (int)m->index : -1,
+	    m != NULL ? m->pid : -1, error, value);
+}
+
+void
+fdp_tell_of(struct fdpool *p, enum fdpool_event_type type, int worker, int pid,
+    int error, int64_t value)
+{
 	struct fdpool_event event = {
 		.type = type,
-		.worker = m != NULL ? (int)m->index : -1,
-		.pid = m != NULL ? m->pid : -1,
+		.worker = worker,
+		.pid = pid,
 		.error = error,
 		.value = value,
 	};
@@ -278,6 +296,9 @@ fdp_close_all(void *pool)
 		fdp_close(&m->peer_fd);
 		fdp_close(&m->pidfd);
 	}
+	for (i = 0; i < FDP_STUCK_MAX; i++)
+		if (p->stuck[i].pid != 0)
+			fdp_close(&p->stuck[i].pidfd);
 	for (i = 0; i < p->queue.len; i++)
 		fdp_close(&fdp_ring_at(&p->queue, i)->fd);
 	fdp_close(&p->spare_fd);
@@ -323,6 +344,19 @@ on_listener(struct fdpool *p, unsigned index)
 	 * not starve the others. */
 	if (index < p->n_listeners && p->listening)
 		fdp_accept(p, &p->listeners[index]);
+}
+
+static int
+watch(struct fdpool *p, int op, int fd, enum fdp_source source, unsigned index)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN,
+		.data = { .u64 = (uint64_t)source << 32 | index },
+	};
+
+	if (epoll_ctl(epoll_of(p, source), op, fd, &event) == -1)
+		return -errno;
+	return 0;
 }
 
 static enum fdp_source
@@ -457,9 +491,9 @@ epoll_of(const struct fdpool *p, enum fdp_source source)
 
 /* One that cannot be killed is left to the system. */
 static void
-end_process(struct fdp_member *m, int64_t deadline)
+end_process(int pidfd, int64_t deadline)
 {
-	struct pollfd pfd = { .fd = m->pidfd, .events = POLLIN };
+	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
 	siginfo_t status;
 	int64_t left;
 	int n;
@@ -468,5 +502,5 @@ end_process(struct fdp_member *m, int64_t deadline)
 		left = deadline - fdp_now();
 		n = poll(&pfd, 1, left > 0 ? (int)left : 0);
 	} while (n == -1 && errno == EINTR);
-	(void)fdp_child_reap(m->pidfd, &status);
+	(void)fdp_child_reap(pidfd, &status);
 }

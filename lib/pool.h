@@ -1,8 +1,8 @@
 /*
  * The pool's inside, shared by the files of its parts: member.c (a worker's
- * life), mailbox.c (what workers say), handover.c (the queue and who gets
- * what), recall.c (and back again), listener.c (accepting) and pulse.c (what
- * is due by time).
+ * life), stuck.c (and what lives on after SIGKILL), mailbox.c (what workers
+ * say), handover.c (the queue and who gets what), recall.c (and back again),
+ * listener.c (accepting) and pulse.c (what is due by time).
  */
 #ifndef FDP_POOL_H
 #define FDP_POOL_H
@@ -13,11 +13,21 @@
 #include <sys/epoll.h>
 
 #define FDP_NEVER INT64_MAX
-#define FDP_EVENTS (2 * FDPOOL_WORKERS_MAX + FDPOOL_LISTENERS_MAX + 1)
+/* Of each place one may be stuck, and of each place that was left. */
+#define FDP_STUCK_MAX (2 * FDPOOL_WORKERS_MAX)
+#define FDP_EVENTS \
+	(2 * FDPOOL_WORKERS_MAX + FDP_STUCK_MAX + FDPOOL_LISTENERS_MAX + 1)
 
 /* What an epoll event is about: the kind in the upper half of its data, an
  * index in the lower one. */
-enum fdp_source { FDP_TIMER, FDP_MAIL, FDP_CHANNEL, FDP_PROCESS, FDP_LISTENER };
+enum fdp_source {
+	FDP_TIMER,
+	FDP_MAIL,
+	FDP_CHANNEL,
+	FDP_PROCESS,
+	FDP_STUCK,
+	FDP_LISTENER
+};
 
 /* One worker place, and the process in it if there is one. */
 struct fdp_member {
@@ -31,6 +41,7 @@ struct fdp_member {
 	int64_t ready_at;
 	unsigned next_delay; /* ms before the next restart */
 	bool leaving; /* the place goes with its process */
+	bool told_stuck; /* that it is not replaced */
 
 	/* credits */
 	uint32_t slots; /* 0: not announced yet */
@@ -57,6 +68,13 @@ struct fdp_member {
 	struct fdpool_counts counts;
 };
 
+/* A process that SIGKILL has not ended, and whose place is another's. */
+struct fdp_stuck {
+	int pid; /* 0: there is none here */
+	int pidfd;
+	unsigned index;
+};
+
 struct fdp_listener {
 	int fd;
 	unsigned id;
@@ -75,6 +93,9 @@ struct fdpool {
 	/* worker places; a hole is NULL */
 	struct fdp_member *places[FDPOOL_WORKERS_MAX];
 	unsigned n_places;
+
+	struct fdp_stuck stuck[FDP_STUCK_MAX];
+	unsigned n_stuck;
 
 	/* Room for queue_max, and for all that may come back from workers:
 	 * queued + in flight <= queue_max + places * FDPOOL_WINDOW. */
@@ -102,9 +123,13 @@ struct fdpool {
 /* ---- pool.c ---- */
 
 int fdp_watch(struct fdpool *, int fd, enum fdp_source, unsigned index);
+/* What is watched already is from now on about that. */
+int fdp_watch_as(struct fdpool *, int fd, enum fdp_source, unsigned index);
 void fdp_unwatch(struct fdpool *, int fd, enum fdp_source);
 void fdp_tell(struct fdpool *, enum fdpool_event_type,
     const struct fdp_member *, int error, int64_t value);
+void fdp_tell_of(struct fdpool *, enum fdpool_event_type, int worker, int pid,
+    int error, int64_t value);
 /* Gives what can be given, and puts right what follows from that.  Each call
  * from outside ends with it. */
 void fdp_settle(struct fdpool *);
@@ -127,6 +152,9 @@ void fdp_member_leave(struct fdpool *, struct fdp_member *);
 void fdp_member_retry(struct fdp_member *);
 /* SIGKILL; error is why.  bad: what it still says is not believed. */
 void fdp_member_kill(struct fdpool *, struct fdp_member *, int error, bool bad);
+/* It does not end: its place is given to another, unless too many are carried
+ * already.  The member may be gone then. */
+void fdp_member_abandon(struct fdpool *, struct fdp_member *);
 /* Takes note of its end if it has ended; the member may be gone then. */
 void fdp_member_reap(struct fdpool *, struct fdp_member *);
 /* It will say no more, although the process is there. */
@@ -135,6 +163,15 @@ void fdp_member_left(struct fdpool *, struct fdp_member *);
 uint32_t fdp_member_received(const struct fdp_member *);
 /* Frees a member; its process must be gone. */
 void fdp_member_free(struct fdp_member *);
+
+/* ---- stuck.c ---- */
+
+/* Takes its process from it; false when there is no room for one more. */
+bool fdp_stuck_add(struct fdpool *, struct fdp_member *);
+/* Takes note of its end if it has ended. */
+void fdp_stuck_reap(struct fdpool *, unsigned i);
+/* How many that had this place. */
+unsigned fdp_stuck_count(const struct fdpool *, unsigned index);
 
 /* ---- mailbox.c ---- */
 

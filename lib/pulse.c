@@ -95,6 +95,8 @@ due(struct fdpool *p, struct fdp_member *m)
 		fdp_member_kill(p, m, -ETIMEDOUT, false);
 		break;
 	case FDPOOL_DYING:
+		fdp_member_abandon(p, m);
+		break;
 	case FDPOOL_READY:
 	case FDPOOL_SILENT:
 	case FDPOOL_WORKER_STATES:

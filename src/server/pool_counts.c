@@ -13,6 +13,7 @@ const struct pool_count pool_counts[POOL_N_COUNTS] = {
 	COUNT(in_flight, false, "Clients sent to a worker, not yet taken."),
 	COUNT(held, false, "Clients taken by workers, not yet done."),
 	COUNT(queued, false, "Clients waiting in the master."),
+	COUNT(stuck, false, "Processes that SIGKILL has not ended."),
 	COUNT(given, true, "Clients sent to workers, each time."),
 	COUNT(taken, true, "Clients received by workers."),
 	COUNT(done, true, "Clients that workers are done with."),

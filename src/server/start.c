@@ -456,6 +456,15 @@ on_event(void *arg, const struct fdpool_event *e)
 	case FDPOOL_EV_ENDED:
 		log_ended(e);
 		break;
+	case FDPOOL_EV_STUCK:
+		log_error("worker %d does not end (pid %d): %s; such"
+			  " processes: %lld",
+		    e->worker, e->pid,
+		    e->error == 0
+			? "it is replaced all the same"
+			: "it is not replaced before one of them ends",
+		    (long long)e->value);
+		break;
 	case FDPOOL_EV_RESTART_WAITS:
 		log_warn("worker %d is started again in %lld ms", e->worker,
 		    (long long)e->value);

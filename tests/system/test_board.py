@@ -17,8 +17,8 @@ READER = BUILD / "tests" / "system" / "board_reader"
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 SAMPLE = re.compile(
     rf'({NAME})(?:{{({NAME})="((?:[^"\\\n]|\\.)*)"}})? ([0-9.e+-]+|\+Inf)')
-COUNTS = ["free", "in_flight", "held", "queued", "given", "taken", "done",
-          "lost", "given_again", "refused", "restarted"]
+COUNTS = ["free", "in_flight", "held", "queued", "stuck", "given", "taken",
+          "done", "lost", "given_again", "refused", "restarted"]
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_what_the_two_forms_say(tree):
 
         m = metrics(server)
         for name in COUNTS:
-            kind = "" if name in COUNTS[:4] else "_total"
+            kind = "" if name in COUNTS[:5] else "_total"
             assert m[f"netpan_pool_{name}{kind}", None] == now["total"][name]
         assert m["netpan_connections_total", None] == now["connections"]
         assert m["netpan_bytes_sent_total", None] == now["bytes_sent"]

@@ -71,7 +71,8 @@ what_was_counted_is_shown(void **state)
 		"\"pid\": 4711, \"started\": 1795000000, \"uptime\": 60,"
 		" \"draining\": false",
 		"\"total\": {\"free\": 0, \"in_flight\": 0, \"held\": 0,"
-		" \"queued\": 0, \"given\": 0, \"taken\": 0, \"done\": 0,"
+		" \"queued\": 0, \"stuck\": 0, \"given\": 0, \"taken\": 0, "
+		"\"done\": 0,"
 		" \"lost\": 21, \"given_again\": 0, \"refused\": 0,"
 		" \"restarted\": 22}",
 		"\"slots\": 16, \"open\": 3, \"connections\": 9",
