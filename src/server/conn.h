@@ -87,7 +87,7 @@ struct conn {
 
 #define CONN_IN_SIZE (LIM_TRAIN_REQUEST_BYTES + 64)
 #define CONN_OUT_SIZE (256 * 1024)
-#define CONN_TURN_BYTES (1024 * 1024)
+#define CONN_TURN_BYTES (2 * 1024 * 1024)
 #define CONN_REQUEST_COST (4 * 1024) /* of a turn, beside its bytes */
 #define CONN_LINGER_BYTES (512 * 1024) /* thrown away while leaving */
 

@@ -25,6 +25,9 @@
  * it is opened anew, which does not wait for a disk. */
 #define PROVED_MS 30000
 
+/* One that was asked for so lately is not dropped for another. */
+#define BUSY_MS 10000
+
 struct hot {
 	struct hot_options opt;
 	struct held_table *names;
@@ -49,7 +52,9 @@ static void list_file(struct hot *, struct hot_file *, const struct path *);
 static void keep_body(struct hot *, struct hot_file *);
 static bool is_settled(const struct store_meta *);
 /* ---- dropping ---- */
-static bool make_room(struct hot *, unsigned fds, uint64_t bytes);
+static bool
+make_room(struct hot *, unsigned fds, uint64_t bytes, uint64_t now_ms);
+static bool drop_last(struct hot *, uint64_t now_ms);
 static void unlist_file(struct hot *, struct hot_file *);
 static void file_free(struct hot_file *);
 
@@ -144,6 +149,31 @@ hot_release(struct hot *h, struct hot_file *f)
 		file_free(f);
 }
 
+bool
+hot_window_is_known(const struct hot_file *f, uint64_t number, uint64_t now_ms)
+{
+	const struct hot_window *w;
+
+	if (f->windows == NULL)
+		return false;
+	w = &f->windows[number % HOT_WINDOWS];
+	return w->number == (uint32_t)number && w->seen_s != 0 &&
+	       (uint32_t)(now_ms / 1000) + 1 - w->seen_s <= WINDOW_MS / 1000;
+}
+
+void
+hot_window_seen(struct hot_file *f, uint64_t number, uint64_t now_ms)
+{
+	if (f->windows == NULL)
+		f->windows = calloc(HOT_WINDOWS, sizeof(*f->windows));
+	if (f->windows == NULL)
+		return;
+	f->windows[number % HOT_WINDOWS] = (struct hot_window){
+		.number = (uint32_t)number,
+		.seen_s = (uint32_t)(now_ms / 1000) + 1
+	};
+}
+
 static uint32_t
 hash_of(const struct hot *h, const struct path *path)
 {
@@ -230,13 +260,11 @@ list_file(struct hot *h, struct hot_file *f, const struct path *path)
 {
 	int r;
 
-	if (!make_room(h, 1, 0))
+	if (!make_room(h, 1, 0, f->proved_ms))
 		return;
 	r = held_new(&f->held, h->names, path, &f->meta);
-	while (r == -ENOSPC && link_is_linked(&h->lru)) {
-		unlist_file(h, link_entry(h->lru.prev, struct hot_file, lru));
+	while (r == -ENOSPC && drop_last(h, f->proved_ms))
 		r = held_new(&f->held, h->names, path, &f->meta);
-	}
 	if (r != 0)
 		return;
 	f->next = h->bucket[f->hash % BUCKETS];
@@ -258,7 +286,7 @@ keep_body(struct hot *h, struct hot_file *f)
 	struct iovec iov;
 
 	if (size > HOT_BODY_MAX || !is_settled(&f->meta) ||
-	    !make_room(h, 0, size + f->head_len) || !f->is_listed)
+	    !make_room(h, 0, size + f->head_len, f->proved_ms) || !f->is_listed)
 		return;
 	whole = malloc(f->head_len + size);
 	if (whole == NULL)
@@ -290,19 +318,35 @@ is_settled(const struct store_meta *m)
 	return m->mtime_ns < before && m->ctime_ns < before;
 }
 
-/* Drops what was not used for longest.  False when even then there is no
- * room. */
+/*
+ * Drops what nobody has asked for lately.  False when even then there is no
+ * room: to drop what is asked for all the time, and read it again a moment
+ * later, would cost more than not to keep it.
+ */
 static bool
-make_room(struct hot *h, unsigned fds, uint64_t bytes)
+make_room(struct hot *h, unsigned fds, uint64_t bytes, uint64_t now_ms)
 {
 	if (fds > h->opt.max_fds || bytes > h->opt.max_bytes)
 		return false;
 	while (h->n_files >= FILES_MAX || h->n_fds > h->opt.max_fds - fds ||
 	       h->n_bytes > h->opt.max_bytes - bytes) {
-		if (!link_is_linked(&h->lru))
+		if (!drop_last(h, now_ms))
 			return false;
-		unlist_file(h, link_entry(h->lru.prev, struct hot_file, lru));
 	}
+	return true;
+}
+
+static bool
+drop_last(struct hot *h, uint64_t now_ms)
+{
+	struct hot_file *last;
+
+	if (!link_is_linked(&h->lru))
+		return false;
+	last = link_entry(h->lru.prev, struct hot_file, lru);
+	if (now_ms - last->proved_ms < BUSY_MS)
+		return false;
+	unlist_file(h, last);
 	return true;
 }
 
@@ -333,5 +377,6 @@ file_free(struct hot_file *f)
 	assert(!f->is_listed && f->n_users == 0);
 	fd_close(&f->fd);
 	free((void *)(uintptr_t)f->whole);
+	free(f->windows);
 	free(f);
 }

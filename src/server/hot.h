@@ -21,12 +21,31 @@
 #include "store/held.h"
 #include "store/store.h"
 
-#define HOT_BODY_MAX (64 * 1024) /* bytes kept of one file */
+#define HOT_BODY_MAX (16 * 1024) /* bytes kept of one file */
+#define HOT_WINDOWS 256 /* of one file, that are known to be in memory */
 
 struct hot;
 
+/* When a window of a file was last seen in memory, by the number of WINDOW_BYTES
+ * before it; all who send the file share the look. */
+struct hot_window {
+	uint32_t number;
+	uint32_t seen_s; /* of the loop's clock, and one more; 0: never */
+};
+
 /* One version of one file.  It stays as it is while somebody uses it. */
 struct hot_file {
+	/* hot.c's own; what is looked at first comes first */
+	struct hot_file *next; /* in its bucket */
+	uint32_t hash;
+	uint16_t name_len;
+	bool is_listed;
+	uint16_t n_asked;
+	unsigned n_users;
+	struct held *held;
+	uint64_t proved_ms;
+	struct link lru;
+	/* for its users */
 	struct store_meta meta;
 	int fd; /* -1: bytes are all of it, no descriptor is needed */
 	const char *head; /* of a 200, from Content-Type to the empty line */
@@ -36,17 +55,7 @@ struct hot_file {
 	/* head_len bytes of head and then meta.size bytes of the file; NULL:
 	 * they are not kept */
 	const unsigned char *whole;
-	struct window window; /* of its beginning */
-	/* hot.c's own */
-	unsigned n_users;
-	bool is_listed;
-	uint16_t n_asked;
-	uint32_t hash;
-	struct hot_file *next; /* in its bucket */
-	struct link lru;
-	struct held *held;
-	uint64_t proved_ms;
-	uint16_t name_len;
+	struct hot_window *windows; /* HOT_WINDOWS of them; NULL: none yet */
 	char name[]; /* the path */
 };
 
@@ -75,5 +84,10 @@ int hot_admit(struct hot *, const struct path *, int fd,
     const struct store_meta *, uint64_t now_ms, struct hot_file **file);
 
 void hot_release(struct hot *, struct hot_file *); /* NULL is fine */
+
+/* Was that window seen in memory a moment ago?  And: it is, now. */
+bool
+hot_window_is_known(const struct hot_file *, uint64_t number, uint64_t now_ms);
+void hot_window_seen(struct hot_file *, uint64_t number, uint64_t now_ms);
 
 #endif

@@ -563,23 +563,29 @@ static bool
 have_window(struct http *h)
 {
 	struct worker *w = h->conn->worker;
-	uint64_t left = h->end - h->off;
-	uint64_t len = left < WINDOW_BYTES ? left : WINDOW_BYTES;
+	struct hot_file *f = h->file;
+	uint64_t number = h->off / WINDOW_BYTES;
+	uint64_t begin = number * WINDOW_BYTES;
+	uint64_t end = f->meta.size - begin < WINDOW_BYTES
+			   ? f->meta.size
+			   : begin + WINDOW_BYTES;
 
 	if (window_covers(&h->window, h->off, w->now_ms))
 		return true;
-	/* a small file that many ask for is looked at once for all of them */
-	if (window_covers(&h->file->window, h->off, w->now_ms)) {
-		h->window = h->file->window;
-		return true;
-	}
-	h->window.end = h->off + len;
+	h->window.end = end;
 	h->window.asked_ms = w->now_ms;
-	if (!store_may_stall(w->store) &&
-	    store_is_resident(h->file->fd, h->off, len)) {
-		if (h->off == 0)
-			h->file->window = h->window;
+	if (hot_window_is_known(f, number, w->now_ms))
 		return true;
+	if (!store_may_stall(w->store)) {
+		if (store_is_resident(f->fd, begin, end - begin)) {
+			hot_window_seen(f, number, w->now_ms);
+			return true;
+		}
+		/* of a range the rest of its window need not be there */
+		if (h->end < end)
+			h->window.end = end = h->end;
+		if (store_is_resident(f->fd, h->off, end - h->off))
+			return true;
 	}
 	http_submit(h, fetch_run);
 	return false;

@@ -12,6 +12,8 @@
 #include "store_tree.h"
 
 static struct board_counter hits, misses;
+/* The loop's clock, and what each asking adds to it. */
+static uint64_t now_ms = 1000000, step_ms;
 static int64_t later_ns; /* how far ahead the wall clock is */
 
 int64_t __real_clock_wall_ns(void);
@@ -36,6 +38,7 @@ hot_start(void **state, unsigned max_fds, uint64_t max_bytes)
 	    .max_bytes = max_bytes });
 
 	later_ns = OLD;
+	step_ms = 0;
 	tree_empty(t->in_fd);
 	assert_int_equal(fchdir(t->in_fd), 0);
 	assert_non_null(h);
@@ -51,11 +54,12 @@ ask(struct hot *h, struct tree *t, const char *name)
 	struct store_meta meta;
 	int fd, r;
 
-	r = hot_get(h, &p, 1000, &f);
+	now_ms += step_ms;
+	r = hot_get(h, &p, now_ms, &f);
 	if (r == -EAGAIN) {
 		assert_int_equal(
 		    store_open_file(t->store, &p, STORE_WAIT, &fd, &meta), 0);
-		r = hot_admit(h, &p, fd, &meta, 1000, &f);
+		r = hot_admit(h, &p, fd, &meta, now_ms, &f);
 	}
 	assert_int_equal(r, 0);
 	return f;
@@ -195,6 +199,7 @@ it_is_bounded(void **state)
 		snprintf(name, sizeof(name), "d%d/f%d", i % 20, i);
 		tree_write(AT_FDCWD, name, bytes);
 	}
+	step_ms = 11000;
 	for (int round = 0; round < 3; round++)
 		for (int i = 0; i < FILES; i++) {
 			struct hot_file *f;
@@ -209,6 +214,59 @@ it_is_bounded(void **state)
 		}
 	hot_free(h);
 	assert_int_equal(fd_count_open(), fds);
+}
+
+/* What is asked for all the time stays; what comes beside it is not kept. */
+static void
+the_busy_are_not_dropped(void **state)
+{
+	struct hot *h = hot_start(state, 100, 3500);
+	struct hot_file *f;
+	char name[8], bytes[1001];
+
+	memset(bytes, 'x', 1000);
+	bytes[1000] = '\0';
+	tree_write(AT_FDCWD, "g", bytes);
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		tree_write(AT_FDCWD, name, bytes);
+		for (int n = 0; n < 3; n++) {
+			f = ask(h, *state, name);
+			if (n == 2)
+				assert_int_equal(f->whole != NULL, i < 2);
+			hot_release(h, f);
+		}
+	}
+	f = ask(h, *state, "f0");
+	assert_non_null(f->whole);
+	hot_release(h, f);
+	now_ms += 11000; /* and what nobody asks for any more makes room */
+	for (int n = 0; n < 3; n++) {
+		f = ask(h, *state, "g");
+		assert_int_equal(f->whole != NULL, n > 0);
+		hot_release(h, f);
+	}
+	hot_free(h);
+}
+
+static void
+windows_are_known_for_a_moment(void **state)
+{
+	struct hot *h = hot_start(state, 100, 0);
+	struct hot_file *f;
+
+	tree_write(AT_FDCWD, "file", "bytes");
+	f = ask(h, *state, "file");
+	assert_false(hot_window_is_known(f, 0, 5000));
+	hot_window_seen(f, 0, 5000);
+	hot_window_seen(f, HOT_WINDOWS + 1, 5000);
+	assert_true(hot_window_is_known(f, 0, 5999));
+	assert_true(hot_window_is_known(f, HOT_WINDOWS + 1, 5000));
+	assert_false(hot_window_is_known(f, 1, 5000));
+	assert_false(hot_window_is_known(f, HOT_WINDOWS, 5000));
+	assert_false(hot_window_is_known(f, 0, 7000));
+	hot_release(h, f);
+	hot_free(h);
 }
 
 /* Without any room files are opened for who asks, and closed behind him. */
@@ -240,6 +298,8 @@ main(void)
 		TEST(a_version_in_use_stays),
 		TEST(what_is_no_file),
 		TEST(it_is_bounded),
+		TEST(the_busy_are_not_dropped),
+		TEST(windows_are_known_for_a_moment),
 		TEST(nothing_is_kept),
 	};
 
