@@ -41,6 +41,7 @@
 	    "an archive's list of what it lacks")                             \
 	X(ZIP_DIRECTORY_BYTES, 33554432, "bytes",                             \
 	    "the directory at the end of a zip archive")                      \
+	X(SORTED, 64, "listings", "sorted by other keys at once in a worker") \
 	X(HELLO_MS, 5000, "ms", "from accept to a whole hello")               \
 	X(REQUEST_MS, 10000, "ms", "from a request's first byte to its last") \
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \

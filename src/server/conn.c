@@ -110,6 +110,9 @@ conn_run(struct conn *c)
 		conn_set_state(c, CONN_LEAVING);
 		want = conn_leave_step(c);
 	}
+	/* behind a wait for our own disk the client's time begins anew */
+	if (c->on_disk && want != WANT_DISK && c->state == CONN_ANSWER)
+		conn_set_deadline(c);
 	c->on_disk = want == WANT_DISK;
 	release_if_empty(&c->in, &c->worker->ins);
 	release_if_empty(&c->out, &c->worker->outs);
@@ -231,8 +234,8 @@ conn_job_done(struct conn *c)
 void
 conn_drain(struct conn *c)
 {
-	if (c->state == CONN_HELLO) {
-		conn_close(c);
+	if (c->state == CONN_HELLO && !c->woken && buf_len(&c->in) == 0) {
+		conn_close(c); /* it has said nothing yet */
 	} else if (c->state == CONN_IDLE) {
 		conn_set_state(c, CONN_LEAVING);
 		conn_wake(c);

@@ -28,6 +28,9 @@
 /* One that was asked for so lately is not dropped for another. */
 #define BUSY_MS 10000
 
+/* So many make room for one new folder at most, or the file is not kept. */
+#define DROP_AT_ONCE 8
+
 struct hot {
 	struct hot_options opt;
 	struct held_table *names;
@@ -263,7 +266,9 @@ list_file(struct hot *h, struct hot_file *f, const struct path *path)
 	if (!make_room(h, 1, 0, f->proved_ms))
 		return;
 	r = held_new(&f->held, h->names, path, &f->meta);
-	while (r == -ENOSPC && drop_last(h, f->proved_ms))
+	for (int i = 0;
+	     r == -ENOSPC && i < DROP_AT_ONCE && drop_last(h, f->proved_ms);
+	     i++)
 		r = held_new(&f->held, h->names, path, &f->meta);
 	if (r != 0)
 		return;

@@ -546,8 +546,12 @@ next_part(struct http *h)
 {
 	struct http_parts *p = h->parts;
 
-	if (p == NULL || p->next > p->ranges.n || conn_need_out(h->conn) != 0)
+	if (p == NULL || p->next > p->ranges.n)
 		return false;
+	if (conn_need_out(h->conn) != 0) {
+		h->is_cut = true;
+		return false;
+	}
 	part_head(p, p->next, h->file->meta.size, &h->conn->out);
 	if (p->next < p->ranges.n) {
 		h->off = p->ranges.range[p->next].first;

@@ -52,6 +52,7 @@ struct http_folder {
 	int result; /* of the job */
 	struct buf fill;
 	struct walk_place walk;
+	bool is_counted; /* in worker->n_sorted */
 	/* sorted by another key than the name */
 	struct kept *kept;
 	unsigned n_kept, next_kept;
@@ -60,6 +61,7 @@ struct http_folder {
 };
 
 /* ---- what is asked ---- */
+static bool is_resorted(const struct listing *);
 static enum listing_key key_of(struct str);
 static const char *folder_ask(struct http_folder *, const struct http_ask *);
 /* ---- on a helper ---- */
@@ -83,6 +85,7 @@ enum want
 http_folder(const struct http_ask *ask)
 {
 	struct conn *c = ask->conn;
+	struct worker *w = c->worker;
 	struct http_folder *f;
 	struct http *h;
 	const char *bad;
@@ -95,6 +98,10 @@ http_folder(const struct http_ask *ask)
 		free(f);
 		return http_say(ask, 400, bad);
 	}
+	if (is_resorted(&f->listing) && w->n_sorted == LIM_SORTED) {
+		free(f);
+		return http_say_errno(ask, -EBUSY);
+	}
 	h = http_new(ask);
 	if (h == NULL) {
 		free(f);
@@ -102,12 +109,21 @@ http_folder(const struct http_ask *ask)
 	}
 	h->folder = f;
 	h->state = HTTP_FOLDER;
+	f->is_counted = is_resorted(&f->listing);
+	w->n_sorted += f->is_counted;
 	h->status = 200;
 	conn_set_state(c, CONN_ANSWER);
 	if (folder_need_fill(h) != 0)
 		return WANT_CLOSE;
 	http_submit(h, folder_run);
 	return WANT_DISK;
+}
+
+/* Must it be held to be put in its order? */
+static bool
+is_resorted(const struct listing *l)
+{
+	return l->key != LISTING_BY_NAME || l->descending;
 }
 
 /* NULL, or why it cannot be. */
@@ -127,7 +143,11 @@ folder_ask(struct http_folder *f, const struct http_ask *ask)
 	l->form = http_wants_json(ask) ? LISTING_JSON : LISTING_HTML;
 	l->key = key_of(query_get(q, STR("sort")));
 	l->descending = query_has(q, STR("desc"));
-	l->limit = l->form == LISTING_HTML ? PAGE_ENTRIES : 0;
+	/* another order is one page: there is no name to go on after */
+	l->limit = l->form == LISTING_HTML && l->key == LISTING_BY_NAME &&
+			   !l->descending
+		       ? PAGE_ENTRIES
+		       : 0;
 	f->is_head = ask->head->method == HTTP_HEAD;
 	f->is_chunked = ask->head->minor > 0;
 	if (limit.p != NULL) {
@@ -209,7 +229,7 @@ folder_open(struct http *h)
 		return r;
 	if (f->is_head)
 		return 0;
-	if (l->key != LISTING_BY_NAME || l->descending) {
+	if (is_resorted(l)) {
 		r = sort_all(h);
 		if (r != 0)
 			return r;
@@ -260,13 +280,17 @@ fill_sorted(struct http *h)
 	const struct kept *k;
 	int r;
 
-	while (f->next_kept < f->n_kept && has_room(f)) {
+	unsigned n = f->listing.limit > 0 && f->listing.limit < f->n_kept
+			 ? f->listing.limit
+			 : f->n_kept;
+
+	while (f->next_kept < n && has_room(f)) {
 		k = &f->kept[f->next_kept++];
 		r = write_entry(f, f->names + k->name, k->len, &k->meta);
 		if (r != 0)
 			return r;
 	}
-	if (f->next_kept < f->n_kept)
+	if (f->next_kept < n)
 		return 0;
 	f->is_whole = true;
 	return listing_end(&f->listing, &f->fill, (struct str){ .p = NULL });
@@ -502,6 +526,7 @@ http_folder_free(struct http *h)
 		return;
 	walks_end(w->walks, &f->walk);
 	slab_put(&w->outs, f->fill.mem);
+	h->conn->worker->n_sorted -= f->is_counted;
 	free(f->kept);
 	free(f->names);
 	free(f);

@@ -76,7 +76,8 @@ http_pack_step(struct http *h)
 		if (r != 0)
 			return r == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
 		if (p->is_whole)
-			return http_ended(h);
+			/* its wake may be on its way still */
+			return http_pack_stop(h) ? WANT_DISK : http_ended(h);
 		if (c->turn_left == 0)
 			return WANT_TURN;
 		if (p->chunk_left == 0) {
@@ -161,6 +162,10 @@ pack_head(struct http *h, enum want *want)
 	if (!http_look_again(h, &ask))
 		return false;
 	if (n < 0) {
+		if (http_pack_stop(h)) { /* its wake is on its way still */
+			*want = WANT_DISK;
+			return false;
+		}
 		http_free(c);
 		*want = n == -EFBIG
 			    ? http_say(&ask, 413,

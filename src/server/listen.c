@@ -187,13 +187,15 @@ listen_inherited(int *fds, unsigned cap, const char *congestion)
 static int
 take_over(int fd, const char *congestion)
 {
-	int listens = 0, flags = fcntl(fd, F_GETFL);
-	socklen_t len = sizeof(listens);
+	int listens = 0, type = 0, flags = fcntl(fd, F_GETFL);
+	socklen_t len = sizeof(listens), type_len = sizeof(type);
 	union address a;
 
 	if (flags == -1 || !address_of_fd(&a, fd) ||
 	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == -1 ||
-	    !listens)
+	    !listens ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) == -1 ||
+	    type != SOCK_STREAM)
 		return -EINVAL;
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
 	    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)

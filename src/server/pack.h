@@ -41,8 +41,7 @@ void pack_taken(struct pack *, size_t n); /* no more than pack_peek said */
  * when wake was called. */
 bool pack_stop(struct pack *);
 
-/* When pack_peek said 0 or that it failed, or pack_stop said false.  NULL is
- * fine. */
+/* When pack_stop said false.  NULL is fine. */
 void pack_free(struct pack *);
 
 #endif

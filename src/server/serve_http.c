@@ -78,6 +78,7 @@ http_step(struct conn *c)
 {
 	struct http *h;
 	enum want want;
+	int r;
 
 	do {
 		h = c->answer;
@@ -107,6 +108,12 @@ http_step(struct conn *c)
 				break;
 			}
 	} while (want == WANT_NOTHING);
+	/* what is answered does not wait for the disk of what comes behind */
+	if (want == WANT_DISK && buf_len(&c->out) > 0) {
+		r = conn_flush(c, false);
+		if (r != 0 && r != -EAGAIN)
+			want = WANT_CLOSE;
+	}
 	return want;
 }
 
@@ -365,7 +372,8 @@ static enum want
 http_redirect(const struct http_ask *ask)
 {
 	const struct path *path = &ask->conn->worker->http.path;
-	char url[3 * LIM_PATH_BYTES + 4];
+	char url[3 * LIM_PATH_BYTES + LIM_HTTP_QUERY_BYTES + 8];
+	struct str query = ask->head->query;
 	struct path folder;
 	long n;
 
@@ -374,6 +382,9 @@ http_redirect(const struct http_ask *ask)
 	n = path_to_url(&folder, url, sizeof(url));
 	if (n < 0)
 		return http_say_errno(ask, (int)n);
+	if (query.p != NULL)
+		n += snprintf(url + n, sizeof(url) - (size_t)n, "?%.*s",
+		    (int)query.len, query.p);
 	return http_say_with(ask, 301,
 	    "This is a folder; its address ends in a slash.", "Location",
 	    (struct str){ .p = url, .len = (size_t)n });
@@ -404,7 +415,7 @@ http_say_with(const struct http_ask *ask, unsigned status, const char *sentence,
     const char *name, struct str value)
 {
 	struct conn *c = ask->conn;
-	bool is_json = http_wants_json(ask);
+	bool is_json = sentence != NULL && http_wants_json(ask);
 	size_t len = sentence == NULL ? 0 : strlen(sentence);
 	struct reply r;
 	char body[512];
@@ -551,7 +562,11 @@ http_submit(struct http *h, bool (*run)(struct job *))
 static void
 job_done(struct job *j)
 {
-	conn_job_done(link_entry(j, struct http, job)->conn);
+	struct http *h = link_entry(j, struct http, job);
+
+	/* what it fetched is there from now on, however long that took */
+	h->window.asked_ms = h->conn->worker->now_ms;
+	conn_job_done(h->conn);
 }
 
 bool

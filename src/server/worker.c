@@ -258,18 +258,20 @@ worker_run_ready(struct worker *w)
 	link_move_all(&w->ready, &now);
 }
 
-/* Those that send much go on in the time that nobody else needs: after some
- * turns the loop looks whether somebody does. */
+/* Those that send much go on in the time that nobody else needs, but for one
+ * of them, who always has a turn; and after some turns the loop looks whether
+ * somebody does. */
 static void
 worker_run_patient(struct worker *w)
 {
-	while (link_is_linked(&w->patient) && !link_is_linked(&w->ready)) {
+	while (link_is_linked(&w->patient)) {
 		struct conn *c = link_entry(
 		    w->patient.next, struct conn, ready);
 
 		link_remove(&c->ready);
 		conn_run(c);
-		if (clock_ns() - w->now_ns > PATIENT_NS)
+		if (link_is_linked(&w->ready) ||
+		    clock_ns() - w->now_ns > PATIENT_NS)
 			break;
 	}
 }

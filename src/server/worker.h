@@ -39,6 +39,7 @@ struct worker {
 	struct link patient; /* those that have had their turn, and go on */
 	struct slab ins, outs, answers, https;
 	struct hot *hot; /* NULL: push only */
+	uint32_t n_sorted; /* listings held to be sorted, <= LIM_SORTED */
 	struct http_desk http;
 	struct conn *conns; /* the table; slots entries */
 	uint32_t slots;

@@ -42,6 +42,7 @@ static int folder_new(struct held_table *, struct folder *parent,
     const char *name, size_t len, struct folder **);
 static void folder_release(struct held_table *, struct folder *);
 static bool folder_is_there(const struct folder *, int root_fd);
+static bool folder_is_it(const struct folder *, int root_fd);
 static int fd_of(const struct folder *, int root_fd);
 
 struct held_table *
@@ -159,7 +160,7 @@ folder_find(
 		f = link_entry(l, struct folder, link);
 		if (f->parent == parent && f->len == len &&
 		    memcmp(f->name, name, len) == 0 &&
-		    folder_is_there(f, t->store->root_fd))
+		    folder_is_it(f, t->store->root_fd))
 			return f;
 	}
 	return NULL;
@@ -222,15 +223,22 @@ folder_release(struct held_table *t, struct folder *f)
 static bool
 folder_is_there(const struct folder *f, int root_fd)
 {
+	for (; f != NULL; f = f->parent)
+		if (!folder_is_it(f, root_fd))
+			return false;
+	return true;
+}
+
+/* Is it still what its own name names in its parent? */
+static bool
+folder_is_it(const struct folder *f, int root_fd)
+{
 	struct store_meta now;
 	enum open_type type;
 
-	for (; f != NULL; f = f->parent)
-		if (open_look_leaf(
-			fd_of(f->parent, root_fd), f->name, &now, &type) != 0 ||
-		    type != OPEN_DIR || now.ino != f->ino || now.dev != f->dev)
-			return false;
-	return true;
+	return open_look_leaf(
+		   fd_of(f->parent, root_fd), f->name, &now, &type) == 0 &&
+	       type == OPEN_DIR && now.ino == f->ino && now.dev == f->dev;
 }
 
 static int

@@ -284,6 +284,11 @@ ROWS = [
     # ---- what else there is ----
     ("a folder without its slash", get(b"/folder"), 301, KEPT),
     ("a folder", get(b"/folder/"), 200, KEPT),
+    ("a folder sorted", get(b"/folder/?json&sort=size&desc&limit=1"), 200, KEPT),
+    ("a folder without its slash, with a query", get(b"/folder?json"), 301, KEPT),
+    ("OPTIONS for JSON", get(b"*", b"Accept: application/json", method=b"OPTIONS"), 204, KEPT),
+    ("an archive of nothing", get(b"/nothing/?tar"), 404, KEPT),
+    ("a file behind an escaped @", get(b"/%40"), 404, KEPT),
     ("the root", get(b"/"), 200, KEPT),
     ("nothing", get(b"/nothing"), 404, KEPT),
     ("an empty file", get(b"/empty"), 200, KEPT),

@@ -70,3 +70,32 @@ def test_only_a_trusted_proxy_is_believed(tree):
         assert " 203.0.113.9 GET /f " in server.log()
         assert " 203.0.113.8 GET /f " in server.log()
         assert raw(server.port, b"PROXY TCP4 x\r\n" + head + b"\r\n") == b""
+
+
+def test_an_answer_does_not_wait_for_the_next_ones_disk(tree):
+    """The first answer is there while the second one is still computed."""
+    (tree / "small").write_bytes(b"x" * 100)
+    with open(tree / "sparse", "wb") as f:
+        f.truncate(1 << 40)
+    with Netpand(tree, workers=1) as server, Http(server.port) as http:
+        http.get("/small")
+        http.send(b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
+                  b"GET /sparse HTTP/1.1\r\nHost: x\r\n"
+                  b"Want-Repr-Digest: sha-256=1\r\n\r\n")
+        assert http.reply().body == b"x" * 100
+
+
+def test_a_redirect_keeps_the_query(tree):
+    (tree / "folder").mkdir()
+    with Netpand(tree) as server, Http(server.port) as http:
+        assert http.get("/folder?json&limit=2")["Location"] == "/folder/?json&limit=2"
+
+
+def test_a_sorted_listing_keeps_its_limit(tree):
+    for i in range(20):
+        (tree / f"f{i}").write_bytes(b"x" * (i * 37 % 20))
+    with Netpand(tree) as server, Http(server.port) as http:
+        page = json.loads(http.get("/?json&sort=size&desc&limit=7").body)
+        sizes = [e["size"] for e in page["entries"] if e["type"] == "file"]
+        assert len(page["entries"]) == 7
+        assert sizes == sorted(sizes, reverse=True)
