@@ -185,9 +185,9 @@ a_digest_goes_on(void **state)
 
 	(void)state;
 	reference(want);
-	assert_int_equal(compute_anew(60 * MIB, got), 1);
+	assert_int_equal(compute_anew(15 * MIB, got), 1);
 	assert_false(has(MARK));
-	assert_int_equal(compute_anew(140 * MIB, got), 1);
+	assert_int_equal(compute_anew(135 * MIB, got), 1);
 	if (!has(MARK)) {
 		assert_int_equal(errno, EOPNOTSUPP);
 		skip(); /* a file system without attributes */
@@ -214,7 +214,7 @@ a_broken_mark_is_none(void **state)
 	(void)state;
 	reference(want);
 	fremovexattr(file_fd, DIGEST);
-	if (compute_anew(140 * MIB, got) != 1 || !has(MARK))
+	if (compute_anew(135 * MIB, got) != 1 || !has(MARK))
 		skip();
 	assert_int_equal(fgetxattr(file_fd, MARK, mark, sizeof(mark)), 64);
 	for (size_t at = 0; at < 32; at += 4) { /* identity and length */
@@ -261,7 +261,7 @@ a_mark_before_a_change_is_none(void **state)
 
 	(void)state;
 	fremovexattr(file_fd, DIGEST);
-	if (compute_anew(140 * MIB, got) != 1 || !has(MARK))
+	if (compute_anew(135 * MIB, got) != 1 || !has(MARK))
 		skip();
 	let_a_moment_pass();
 	assert_int_equal(pwrite(file_fd, "NETPAN", 6, 0), 6);
@@ -280,7 +280,7 @@ a_mark_is_passed_over(void **state)
 
 	(void)state;
 	fremovexattr(file_fd, DIGEST);
-	if (compute_anew(140 * MIB, got) != 1 || !has(MARK))
+	if (compute_anew(135 * MIB, got) != 1 || !has(MARK))
 		skip();
 	how = STORE_DIGEST_ANEW;
 	assert_int_equal(compute_anew(UINT64_MAX, got), 0);
