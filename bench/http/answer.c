@@ -34,13 +34,15 @@ answer_parse(struct answer *a, const char *p, size_t len)
 	if (end == NULL)
 		return ANSWER_MORE;
 	end += 4;
-	if (strncmp(p, VERSION, sizeof(VERSION) - 1) != 0 ||
+	if ((size_t)(end - p) < sizeof(VERSION) - 1 ||
+	    memcmp(p, VERSION, sizeof(VERSION) - 1) != 0 ||
 	    number_parse(p + sizeof(VERSION) - 1, end, &status) != ANSWER_OK)
 		return ANSWER_BAD;
 	for (line = p; line < end; line = next) {
 		next = (const char *)memchr(line, '\n', (size_t)(end - line)) +
 		       1;
-		if (strncasecmp(line, LENGTH, sizeof(LENGTH) - 1) != 0)
+		if ((size_t)(next - line) < sizeof(LENGTH) - 1 ||
+		    strncasecmp(line, LENGTH, sizeof(LENGTH) - 1) != 0)
 			continue;
 		if (number_parse(line + sizeof(LENGTH) - 1, next, &a->length) !=
 		    ANSWER_OK)
