@@ -325,7 +325,7 @@ receive(struct fdpool_worker *w, struct fdpool_client *clients, size_t want,
 	if (n_seen < 0)
 		return w->failed = n_seen;
 	if (n_seen > 0 && in->looks[0].msg_len == 0)
-		return w->failed = -EPIPE;
+		w->failed = -EPIPE;
 	n_fit = count_fitting(in, n_seen);
 	n = n_fit > 0 ? take(w, n_fit) : 0;
 	got = handle_all(w, n, n_fit, clients);

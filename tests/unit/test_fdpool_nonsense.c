@@ -736,6 +736,25 @@ no_room_at_the_worker(void **state)
 	assert_int_equal(rig_open_fds(), fds);
 }
 
+/* A packet of no bytes ends the channel; what lies behind it is let go. */
+static void
+nothing_and_more(void **state)
+{
+	unsigned fds = rig_open_fds();
+	struct fdpool_worker *worker;
+	struct fdpool_client clients[8];
+	int master_fd;
+
+	(void)state;
+	worker = raw_worker(&master_fd, 8);
+	send_raw(master_fd, "", 0, 0);
+	send_client(master_fd, 1);
+	assert_int_equal(fdpool_worker_recv(worker, clients, 8), -EPIPE);
+	fdpool_worker_close(worker);
+	close(master_fd);
+	assert_int_equal(rig_open_fds(), fds);
+}
+
 /* ---- taken back between the look and the take ---- */
 
 static struct {
@@ -963,6 +982,7 @@ main(void)
 		cmocka_unit_test(a_master_that_is_gone),
 		cmocka_unit_test(wait_and_drain),
 		cmocka_unit_test(no_room_at_the_worker),
+		cmocka_unit_test(nothing_and_more),
 		cmocka_unit_test(taken_back_meanwhile),
 		cmocka_unit_test(sure_before_the_next),
 	};
