@@ -94,7 +94,7 @@ def test_one_large_file_while_workers_are_killed(tmp_path):
     # digests of files that change right now are not kept, nor their halves
     os.utime(source, (1500000000, 1500000000))
     with Netpand(root) as server:
-        with Killer(server, pause=1.0) as killer:
+        with Killer(server, pause=0.3) as killer:
             done = netpan("get", "-q", "-o", tmp_path / "copy",
                           server.url("large"), timeout=300)
         assert done.returncode == 0, done.stderr
