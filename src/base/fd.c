@@ -1,9 +1,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+
+static bool is_in(const int *, size_t, int);
 
 void
 fd_close(int *fd)
@@ -130,4 +134,39 @@ fd_count_open(void)
 			n++;
 	closedir(dir);
 	return n - 1; /* without the one this was read through */
+}
+
+int
+fd_check_open(const int *fds, size_t n, int *which)
+{
+	struct dirent *entry;
+	DIR *dir;
+	int fd, r = 0;
+
+	dir = opendir("/proc/self/fd");
+	if (dir == NULL)
+		return -errno;
+	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		fd = atoi(entry->d_name);
+		if (fd > 2 && fd != dirfd(dir) && !is_in(fds, n, fd)) {
+			*which = fd;
+			r = -EEXIST;
+		}
+	}
+	closedir(dir);
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (fcntl(fds[i], F_GETFD) == -1) {
+			*which = fds[i];
+			r = -EBADF;
+		}
+	return r;
+}
+
+static bool
+is_in(const int *fds, size_t n, int fd)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] == fd)
+			return true;
+	return false;
 }

@@ -27,8 +27,14 @@ ssize_t fd_pread_full(int fd, void *buf, size_t len, off_t off);
  */
 int fd_fill_std(void);
 
-/* How many descriptors this process has open, or -errno; for self-checks and
- * tests. */
+/* How many descriptors this process has open, or -errno; for tests. */
 int fd_count_open(void);
+
+/*
+ * Are just these n open, beside 0 to 2, which may be?  0, -EEXIST (*which is
+ * open and not one of them), -EBADF (*which is one, and not open), or -errno:
+ * it cannot be told without /proc.
+ */
+int fd_check_open(const int *fds, size_t n, int *which);
 
 #endif

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -36,6 +37,7 @@ static int worker_set_up(struct worker *, unsigned slots);
 static int worker_configure(struct worker *);
 static int worker_set_up_hot(struct worker *);
 static int worker_watch(struct worker *, int fd, void *tag);
+static void worker_check_fds(const struct worker *);
 /* ---- the loop ---- */
 static int worker_loop(struct worker *);
 static int worker_accept(struct worker *);
@@ -97,9 +99,37 @@ worker_set_up(struct worker *w, unsigned slots)
 		r = worker_watch(w, fdpool_worker_fd(w->pool), w->pool);
 	if (r == 0)
 		r = worker_watch(w, helpers_fd(w->helpers), w->helpers);
+	if (r != 0)
+		return r;
+	worker_check_fds(w);
+	return fdpool_worker_ready(w->pool);
+}
+
+/* One that came along by mistake could keep a connection from ending, or lead
+ * to what no client may reach. */
+static void
+worker_check_fds(const struct worker *w)
+{
+	const struct wire_config *cf = &w->config;
+	const unsigned n_kept = cf->has_root + cf->has_push + cf->has_log;
+	int own[FDPOOL_KEEP_MAX + 3], which, r;
+	char name[32], what[256] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < n_kept; i++)
+		own[n++] = FDPOOL_CHANNEL_FD + 1 + (int)i;
+	own[n++] = fdpool_worker_fd(w->pool);
+	own[n++] = w->epoll_fd;
+	own[n++] = helpers_fd(w->helpers);
+	r = fd_check_open(own, n, &which);
 	if (r == 0)
-		r = fdpool_worker_ready(w->pool);
-	return r;
+		return;
+	if (r != -EEXIST && r != -EBADF)
+		fatalx("worker %u: /proc/self/fd: %s", w->index, strerror(-r));
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", which);
+	(void)!readlink(name, what, sizeof(what) - 1);
+	fatalx("worker %u: descriptor %d should %sbe open%s%s", w->index, which,
+	    r == -EEXIST ? "not " : "", r == -EEXIST ? ": " : "", what);
 }
 
 static int

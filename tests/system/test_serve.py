@@ -19,6 +19,7 @@ from netpan_harness import (BUILD, NETPAND, PATIENCE, Netpand, children,
 
 HELLO = b"\xf5TRN\x01\0\0\0"
 NOTE_CLIENT = BUILD / "tests" / "system" / "note_client"
+STRAY_FD = BUILD / "tests" / "system" / "stray_fd.so"
 
 
 def path_bytes(*names):
@@ -277,6 +278,42 @@ def test_workers_have_exactly_their_descriptors(tree):
             fds = open_fds(pid)
             assert fds[3].startswith("socket:")
             assert fds[4] == str(tree)
+
+
+def test_after_many_clients_and_deaths_all_have_just_theirs(tree):
+    """No process keeps a descriptor of what is over."""
+    with Netpand(tree, "--heartbeat", "50", workers=4) as server:
+        assert serves(server)
+        idle_status(server)
+        base = len(open_fds(server.pid))
+        for i in range(40):
+            waiting = [server.connect() for _ in range(20)]
+            with contextlib.suppress(ProcessLookupError, IndexError):
+                os.kill(server.workers()[i % 4], signal.SIGKILL)
+            for s in waiting:
+                with contextlib.suppress(OSError):
+                    s.sendall(HELLO + get_frame(b"hello.txt"))
+            for s in waiting:
+                s.close()
+        wait_for(lambda: len(server.workers()) == 4, "four again")
+        for _ in range(200):
+            assert serves(server)
+        assert idle_status(server)["restarted"] > 4
+        for pid in server.workers():
+            wait_for(lambda: set(open_fds(pid)) == set(range(7)),
+                     "it has just these", timeout=5)
+        wait_for(lambda: len(open_fds(server.pid)) == base,
+                 "the master has as many as before")
+
+
+@pytest.mark.skipif(is_sanitized(), reason="a preloaded library and ASan")
+def test_a_worker_that_has_too_much_does_not_begin(tree):
+    with Netpand(tree, env={"LD_PRELOAD": str(STRAY_FD)}, workers=1,
+                 wait=False) as server:
+        wait_for(lambda: "should not be open: /dev/null" in server.log(),
+                 "it is told")
+        assert server.status()["total"]["taken"] == 0
+        assert "ready, " not in server.log()
 
 
 def test_workers_can_write_one_place_of_the_board(tree):

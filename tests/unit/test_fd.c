@@ -20,6 +20,36 @@ test_count_is_of_all(void **state)
 	assert_int_equal(fd_count_open(), open_fds);
 }
 
+/* Of those from 3 on: just the ones named. */
+static void
+test_check_open(void **state)
+{
+	int own[64], pipes[2], n = 0, which = -1;
+
+	(void)state;
+	for (int fd = 3; fd < 1024; fd++)
+		if (fcntl(fd, F_GETFD) != -1)
+			own[n++] = fd;
+	assert_int_equal(fd_check_open(own, (size_t)n, &which), 0);
+	assert_int_equal(which, -1);
+	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+	own[n] = pipes[0];
+	assert_int_equal(fd_check_open(own, (size_t)n + 1, &which), -EEXIST);
+	assert_int_equal(which, pipes[1]);
+	own[n + 1] = pipes[1];
+	assert_int_equal(fd_check_open(own, (size_t)n + 2, &which), 0);
+	close(pipes[0]);
+	assert_int_equal(fd_check_open(own, (size_t)n + 2, &which), -EBADF);
+	assert_int_equal(which, pipes[0]);
+	close(pipes[1]);
+	assert_int_equal(fd_check_open(own, (size_t)n, &which), 0);
+	/* far up, and with a hole below */
+	assert_int_equal(dup2(0, 900), 900);
+	assert_int_equal(fd_check_open(own, (size_t)n, &which), -EEXIST);
+	assert_int_equal(which, 900);
+	close(900);
+}
+
 static void
 test_close_and_take(void **state)
 {
@@ -213,6 +243,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_count_is_of_all),
+		cmocka_unit_test(test_check_open),
 		cmocka_unit_test(test_close_and_take),
 		cmocka_unit_test(test_fill_std),
 		cmocka_unit_test(test_nonblock),
