@@ -18,6 +18,24 @@
 #include "server/listen.h"
 
 #define BACKLOG 4096
+
+/*
+ * Accepted sockets inherit all of these.  Who has hung up while his answer is
+ * being prepared looks like one who has only said that he asks no more; a
+ * probe, once his kernel has forgotten the socket (after 60 s by default), is
+ * answered with a reset.
+ */
+static const struct {
+	int level, name, value;
+} options[] = {
+	{ SOL_SOCKET, SO_REUSEADDR, 1 },
+	{ IPPROTO_TCP, TCP_NODELAY, 1 },
+	{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	{ IPPROTO_TCP, TCP_KEEPIDLE, 75 },
+	{ IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+	{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+};
+
 #define INHERITED_FIRST 3 /* sd_listen_fds(3) */
 
 union address {
@@ -78,15 +96,12 @@ address_of_local(union address *a, const char *path)
 static int
 set_options(int fd, int family, const char *congestion)
 {
-	int on = 1;
-
 	if (family == AF_UNIX)
 		return 0;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
-		return -errno;
-	/* accepted sockets inherit these */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
-		return -errno;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		if (setsockopt(fd, options[i].level, options[i].name,
+			&options[i].value, sizeof(int)) == -1)
+			return -errno;
 	if (congestion != NULL &&
 	    setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, congestion,
 		(socklen_t)strlen(congestion)) == -1)

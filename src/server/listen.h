@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /*
- * Binds and listens: non-blocking, CLOEXEC, TCP_NODELAY.  addr is a numeric
+ * Binds and listens: non-blocking, CLOEXEC, TCP_NODELAY, probed when still for
+ * 75 s.  addr is a numeric
  * IPv4 address or an IPv6 one in brackets, a colon and a port (0: the kernel
  * chooses); or "unix:PATH", a local socket that everybody on this machine may
  * use whom the folder lets in (one left by a dead server is replaced).

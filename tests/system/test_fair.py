@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import signal
 import socket
 import struct
 import threading
@@ -93,6 +94,24 @@ def test_a_half_closed_client_is_not_gone(tree):
             assert entry.end.sha256.hex() == sha256(tree / "small0")
             assert client.is_closed()
         reset(other)
+
+
+def kernel_timers(server):
+    """Of its connections: "02" is one that will be probed when all is still
+    (proc_net_tcp.txt)."""
+    with open(f"/proc/{server.pid}/net/tcp", encoding="ascii") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return [row[5][:2] for row in rows
+            if int(row[1].split(":")[1], 16) == server.port and row[3] != "0A"]
+
+
+def test_a_client_that_has_hung_up_is_asked_for(tree):
+    """It looks like a half-closed one; only its kernel can tell."""
+    with Netpand(tree, workers=1) as server:
+        client = ask_for_digest(server, "huge0")
+        client.close()
+        wait_for(lambda: kernel_timers(server) == ["02"], "it is probed")
+        os.kill(server.workers()[0], signal.SIGKILL)
 
 
 @contextlib.contextmanager
