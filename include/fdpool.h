@@ -348,6 +348,16 @@ ssize_t fdpool_worker_recv(
 bool fdpool_worker_is_draining(const struct fdpool_worker *);
 
 /*
+ * How many slots the master asks this worker to free, if it can: all workers
+ * are full and clients wait.  It may close so many of those that it holds for
+ * nothing, idle ones say.  Told once: 0 until the master asks again, which it
+ * does while clients wait, each time the worker has said that some are done,
+ * and with each heartbeat.  Always 0 for slots = 1.  Look after each
+ * fdpool_worker_recv.
+ */
+unsigned fdpool_worker_wanted(struct fdpool_worker *);
+
+/*
  * Says that n clients are finished and their sockets closed.  Sent by
  * fdpool_worker_flush, _wait, _recv or _close.  A worker that says more than it
  * holds is killed by the master.

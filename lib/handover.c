@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define RETRY_MS 50 /* until a full channel is tried again */
@@ -16,6 +17,8 @@ static bool send_staged(struct fdpool *, struct fdp_member *);
 static void sent(struct fdpool *, struct fdp_member *, unsigned n);
 static void unstage(struct fdpool *, struct fdp_member *);
 static void drop_first(struct fdpool *);
+
+static bool can_make_room(const struct fdp_member *);
 
 int
 fdpool_give(struct fdpool *p, int conn_fd, const struct fdpool_tag *tag)
@@ -82,6 +85,30 @@ fdp_pump(struct fdpool *p)
 			    p->places[i]->outbox.len > 0 &&
 			    !send_staged(p, p->places[i]))
 				again = true;
+	}
+}
+
+/* Each is asked for its share, and again when it has made some room, or else
+ * with its next heartbeat: one that does not listen finds one such word for
+ * each ping. */
+void
+fdp_ask_for_room(struct fdpool *p)
+{
+	struct ctl_wanted msg = { .type = CTL_WANTED };
+	struct fdp_member *m;
+	unsigned n_full = 0, i;
+
+	for (i = 0; i < p->n_places; i++)
+		if (p->places[i] != NULL && can_make_room(p->places[i]))
+			n_full++;
+	if (n_full == 0)
+		return;
+	msg.slots = (p->queue.len + n_full - 1) / n_full;
+	for (i = 0; i < p->n_places; i++) {
+		m = p->places[i];
+		if (m != NULL && can_make_room(m) && !m->asked)
+			m->asked = fdp_chan_send(m->chan_fd, &msg, sizeof(msg),
+				       MSG_DONTWAIT) == 0;
 	}
 }
 
@@ -192,6 +219,14 @@ unstage(struct fdpool *p, struct fdp_member *m)
 		parcel = fdp_ring_pop_back(&m->outbox);
 		fdp_ring_push_front(&p->queue, &parcel);
 	}
+}
+
+/* Full, and not with one client whom it serves in blocking calls. */
+static bool
+can_make_room(const struct fdp_member *m)
+{
+	return m->state == FDPOOL_READY && m->slots > 1 &&
+	       m->held + m->in_flight >= m->slots;
 }
 
 /* A descriptor that cannot be sent, whoever would get it. */

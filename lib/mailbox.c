@@ -160,6 +160,8 @@ op_report(void *ctx, const void *msg)
 	total->taken += report->taken;
 	total->done += report->done;
 	total->lost += report->dropped;
+	if (report->done > 0)
+		m->asked = false;
 	if (report->dropped > 0)
 		fdp_member_pause(letter->pool, m);
 	return 0;

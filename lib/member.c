@@ -306,7 +306,7 @@ member_ended(struct fdpool *p, struct fdp_member *m)
 	m->pid = -1;
 	m->slots = 0;
 	m->seen = 0;
-	m->full = m->owes_drain = false;
+	m->full = m->owes_drain = m->asked = false;
 	m->ping_out = m->unsure = m->awaited = m->heard = false;
 	m->has_left = m->distrusted = m->told_stuck = false;
 	m->missed = 0;

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CTL_VERSION 2
+#define CTL_VERSION 3
 
 enum ctl_type {
 	CTL_NONE,
@@ -20,6 +20,7 @@ enum ctl_type {
 	CTL_HELLO, /* first */
 	CTL_CLIENT, /* with exactly one descriptor */
 	CTL_PING,
+	CTL_WANTED, /* clients wait: make room if you can */
 	CTL_DRAIN,
 	/* worker to master */
 	CTL_READY, /* first */
@@ -47,6 +48,11 @@ struct ctl_client {
 struct ctl_ping {
 	uint32_t type;
 	uint32_t seq;
+};
+
+struct ctl_wanted {
+	uint32_t type;
+	uint32_t slots;
 };
 
 struct ctl_drain {
@@ -87,6 +93,7 @@ struct ctl_short {
 static_assert(sizeof(struct ctl_hello) == 16 + FDPOOL_HELLO_MAX, "no padding");
 static_assert(sizeof(struct ctl_client) == 8 + FDPOOL_TAG_SIZE, "no padding");
 static_assert(sizeof(struct ctl_ping) == 8, "no padding");
+static_assert(sizeof(struct ctl_wanted) == 8, "no padding");
 static_assert(sizeof(struct ctl_drain) == 8, "no padding");
 static_assert(sizeof(struct ctl_ready) == 16, "no padding");
 static_assert(sizeof(struct ctl_report) == 16, "no padding");
@@ -109,6 +116,7 @@ union ctl_down {
 	uint32_t type;
 	struct ctl_client client;
 	struct ctl_ping ping;
+	struct ctl_wanted wanted;
 	struct ctl_drain drain;
 };
 

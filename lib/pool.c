@@ -311,6 +311,8 @@ static void
 settle(struct fdpool *p, bool has_read_mail)
 {
 	fdp_pump(p);
+	if (p->queue.len > 0)
+		fdp_ask_for_room(p);
 	drain_step(p);
 	fdp_listen_adjust(p);
 	attend_mail(p, has_read_mail);

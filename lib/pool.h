@@ -52,6 +52,8 @@ struct fdp_member {
 	bool full; /* the channel took no more; retried */
 	int64_t paused_to; /* it had no descriptors; FDP_NEVER: it is not */
 	bool owes_drain;
+	bool
+	    asked; /* for room, and has neither made some nor had a beat since */
 
 	/* hearing from it */
 	uint32_t seen;
@@ -188,6 +190,8 @@ unsigned fdp_member_room(const struct fdp_member *);
 unsigned fdp_pool_room(const struct fdpool *);
 /* Gives as many of the queued as there is room for. */
 void fdp_pump(struct fdpool *);
+/* Asks those who are full to make room for the queued. */
+void fdp_ask_for_room(struct fdpool *);
 /* It has no room in its descriptor table: others get what is in flight to it,
  * and for a while it is given nothing. */
 void fdp_member_pause(struct fdpool *, struct fdp_member *);

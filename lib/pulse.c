@@ -166,7 +166,7 @@ missed(struct fdpool *p, struct fdp_member *m)
 static void
 await(struct fdp_member *m)
 {
-	m->heard = false;
+	m->heard = m->asked = false;
 	m->awaited = !may_block(m);
 	fdp_member_ping(m);
 }

@@ -29,6 +29,8 @@ fdp_take_back(struct fdpool *p, struct fdp_member *m)
 		type = fdp_chan_take(m->peer_fd, &parcel);
 		if (type == CTL_PING)
 			m->ping_out = false;
+		if (type == CTL_WANTED)
+			m->asked = false;
 		if (type != CTL_CLIENT)
 			fdp_close(&parcel.fd);
 		else if (parcel.fd == -1)

@@ -47,6 +47,7 @@ struct fdpool_worker {
 	int hurt; /* -EMFILE: told once */
 	bool is_ready; /* has said so */
 	bool draining;
+	uint32_t wanted;
 	uint32_t seen;
 	int64_t short_at; /* ms; the last complaint */
 
@@ -90,6 +91,7 @@ static int make_blocking(const struct fdpool_client *);
 /* handlers: 1 for a client, 0 for another message */
 static int op_client(void *, const void *);
 static int op_ping(void *, const void *);
+static int op_wanted(void *, const void *);
 static int op_drain(void *, const void *);
 
 /* saying */
@@ -100,6 +102,8 @@ static const struct fdp_op ops[CTL_TYPES] = {
 	[CTL_CLIENT] = { op_client, sizeof(struct ctl_client), PHASE_SERVING,
 	    OP_FD },
 	[CTL_PING] = { op_ping, sizeof(struct ctl_ping),
+	    PHASE_SERVING | PHASE_DRAINING, 0 },
+	[CTL_WANTED] = { op_wanted, sizeof(struct ctl_wanted),
 	    PHASE_SERVING | PHASE_DRAINING, 0 },
 	[CTL_DRAIN] = { op_drain, sizeof(struct ctl_drain), PHASE_SERVING,
 	    OP_ONCE },
@@ -176,6 +180,15 @@ bool
 fdpool_worker_is_draining(const struct fdpool_worker *w)
 {
 	return w->draining;
+}
+
+unsigned
+fdpool_worker_wanted(struct fdpool_worker *w)
+{
+	unsigned n = w->wanted;
+
+	w->wanted = 0;
+	return n;
 }
 
 int
@@ -534,6 +547,16 @@ op_ping(void *ctx, const void *msg)
 
 	w->pong_seq = ping->seq;
 	w->owes_pong = true;
+	return 0;
+}
+
+static int
+op_wanted(void *ctx, const void *msg)
+{
+	const struct ctl_wanted *wanted = msg;
+	struct fdpool_worker *w = ctx;
+
+	w->wanted = wanted->slots;
 	return 0;
 }
 

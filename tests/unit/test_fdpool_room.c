@@ -318,6 +318,83 @@ all_is_said_before_bye(void **state)
 	close(ends[0]);
 }
 
+/* ---- clients wait ---- */
+
+/* Of four, it lets the oldest go when it is asked to; the first time it
+ * does not hear. */
+static int
+makes_room(int chan_fd, void *asked)
+{
+	struct fdpool_client clients[4], come;
+	struct fdpool_worker *worker;
+	unsigned held = 0, n;
+	struct pollfd pfd;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (fdpool_worker_open(&worker, chan_fd, 4) != 0 ||
+	    fdpool_worker_ready(worker) != 0)
+		return 1;
+	pfd = (struct pollfd){ .fd = fdpool_worker_fd(worker),
+		.events = POLLIN };
+	while (!fdpool_worker_is_draining(worker) || held > 0) {
+		poll(&pfd, 1, -1);
+		while (fdpool_worker_recv(worker, &come, 1) == 1)
+			clients[held++] = come;
+		n = fdpool_worker_wanted(worker);
+		if (n > 0 &&
+		    __atomic_fetch_add((int *)asked, 1, __ATOMIC_RELAXED) == 0)
+			n = 0;
+		if (fdpool_worker_is_draining(worker))
+			n = held;
+		for (; n > 0 && held > 0; n--) {
+			shutdown(clients[0].fd, SHUT_RDWR);
+			close(clients[0].fd);
+			memmove(&clients[0], &clients[1],
+			    --held * sizeof(clients[0]));
+			fdpool_worker_done(worker, 1);
+		}
+		if (fdpool_worker_flush(worker) != 0)
+			break;
+	}
+	fdpool_worker_close(worker);
+	return 0;
+}
+
+/* The full ones are asked, each for its share, until nobody waits. */
+static void
+the_full_make_room(void **state)
+{
+	int *asked = rig_shared(sizeof(*asked)), clients[11], i;
+	struct fdpool_options opt = { .run = makes_room,
+		.run_arg = asked,
+		.workers = 2,
+		.heartbeat_ms = 50 };
+	struct rig rig;
+
+	(void)state;
+	rig_start(&rig, &opt);
+	UNTIL(&rig, rig_in_state(&rig, FDPOOL_READY) == 2);
+	for (i = 0; i < 8; i++)
+		clients[i] = rig_client(&rig);
+	UNTIL(&rig, rig_counts(&rig).held == 8);
+	rig_turns_for(&rig, 200);
+	assert_int_equal(*asked, 0);
+	for (; i < 11; i++)
+		clients[i] = rig_client(&rig);
+	UNTIL(&rig, rig_counts(&rig).done >= 3 && rig_counts(&rig).held == 8);
+	assert_int_equal(rig_counts(&rig).queued, 0);
+	/* each of both for each who waited, at most */
+	assert_true(rig_counts(&rig).done <= 6);
+	fdpool_drain(rig.pool);
+	UNTIL(&rig, fdpool_is_drained(rig.pool));
+	assert_int_equal(rig_counts(&rig).lost, 0);
+	assert_int_equal(rig.n_of[FDPOOL_EV_KILLED], 0);
+	for (i = 0; i < 11; i++)
+		close(clients[i]);
+	rig_end(&rig);
+	munmap(asked, sizeof(*asked));
+}
+
 int
 main(void)
 {
@@ -328,6 +405,7 @@ main(void)
 		cmocka_unit_test(a_full_one_swallows_nobody),
 		cmocka_unit_test(never_served),
 		cmocka_unit_test(all_is_said_before_bye),
+		cmocka_unit_test(the_full_make_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
