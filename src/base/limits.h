@@ -44,6 +44,8 @@
 	X(SORTED, 64, "listings", "sorted by other keys at once in a worker") \
 	X(HELLO_MS, 5000, "ms", "from accept to a whole hello")               \
 	X(REQUEST_MS, 10000, "ms", "from a request's first byte to its last") \
+	X(ROOM_HELLO_MS, 500, "ms", "of saying nothing, while others wait")   \
+	X(ROOM_IDLE_MS, 100, "ms", "between requests, while others wait")     \
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \
 	X(RATE_WINDOW_MS, 60000, "ms", "over which the minimum rate is held") \
 	X(MIN_RATE, 1024, "bytes/s", "a reader's minimum rate")               \

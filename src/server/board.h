@@ -53,7 +53,9 @@ board_add(struct board_counter *c, uint64_t n)
 	X(jobs, "Jobs given to disk threads.")                       \
 	X(log_dropped, "Lines that the access log had no room for.") \
 	X(train_bytes, "Bytes sent to clients that speak train.")    \
-	X(pushes, "Clients to whom the file of --push was sent.")
+	X(pushes, "Clients to whom the file of --push was sent.")    \
+	X(made_room, "Idle connections closed as others waited.")    \
+	X(over_share, "Connections over --max-per-source, closed.")
 
 /* X(constant, name): of HTTP requests.  Write is whatever changes files. */
 #define BOARD_METHODS(X)        \

@@ -15,6 +15,7 @@
 #include "server/client_log.h"
 #include "server/conn.h"
 #include "server/door.h"
+#include "server/source.h"
 #include "server/worker.h"
 
 static const char *const state_names[] = {
@@ -35,10 +36,12 @@ static void conn_close(struct conn *);
 static void conn_finish(struct conn *);
 static enum want conn_leave_step(struct conn *);
 static bool conn_is_trusted(const struct worker *, const struct addr *);
+static void conn_drop_source(struct conn *);
 /* ---- deadlines ---- */
 static void conn_set_deadline(struct conn *);
 static void conn_deadline(struct conn *, uint64_t when_ms);
 static uint64_t bytes_taken(const struct conn *);
+static uint64_t bytes_on_the_way(const struct conn *);
 static bool conn_is_fast_enough(struct conn *);
 /* ---- buffers ---- */
 static void sent(struct conn *, size_t);
@@ -61,8 +64,40 @@ conn_open(struct conn *c, struct worker *w, const struct fdpool_client *client)
 	link_init(&c->ready);
 	timer_init(&c->timer);
 	c->may_read = true;
+	c->is_gone = !conn_set_source(c);
 	conn_set_state(c, CONN_HELLO);
 	conn_wake(c);
+}
+
+/* A proxy speaks for many: its connections are not counted against it. */
+bool
+conn_set_source(struct conn *c)
+{
+	struct worker *w = c->worker;
+
+	if (c->source != NULL && source_has(c->source, &c->peer.addr))
+		return true;
+	conn_drop_source(c);
+	c->source = source_get(&w->sources, &c->peer.addr);
+	if (c->source == NULL)
+		return false;
+	c->source->n_conns++;
+	if (w->config.max_per_source == 0 || c->is_proxy ||
+	    c->source->n_conns <= w->config.max_per_source)
+		return true;
+	client_info(c, "closed: its source has %u connections already",
+	    w->config.max_per_source);
+	board_add(&w->board.mine->over_share, 1);
+	return false;
+}
+
+static void
+conn_drop_source(struct conn *c)
+{
+	if (c->source != NULL)
+		c->source->n_conns--;
+	source_put(&c->worker->sources, c->source);
+	c->source = NULL;
 }
 
 static bool
@@ -218,6 +253,7 @@ conn_finish(struct conn *c)
 	buf_reset(&c->out);
 	release_if_empty(&c->in, &c->worker->ins);
 	release_if_empty(&c->out, &c->worker->outs);
+	conn_drop_source(c);
 	conn_set_state(c, CONN_FREE);
 	worker_release(c->worker, c);
 }
@@ -229,6 +265,40 @@ conn_job_done(struct conn *c)
 		conn_wake(c);
 	else if (!c->door->has_job(c, true))
 		conn_finish(c);
+}
+
+void
+conn_drop(struct conn *c)
+{
+	conn_close(c);
+}
+
+/*
+ * Between requests; with nothing said yet after a while; or told the last,
+ * and the client has it.  Not one whose next word is here and only not looked
+ * at yet.
+ */
+bool
+conn_may_go(const struct conn *c, uint64_t *since_ms)
+{
+	const struct wire_config *cf = &c->worker->config;
+	uint64_t now = c->worker->now_ms;
+
+	if (c->woken || buf_len(&c->in) > 0 || buf_len(&c->out) > 0)
+		return false;
+	switch (c->state) {
+	case CONN_HELLO:
+		*since_ms = c->peer.accepted_ms;
+		return now - *since_ms >= LIM_ROOM_HELLO_MS;
+	case CONN_IDLE:
+		*since_ms = c->deadline_ms - cf->idle_ms;
+		return now - *since_ms >= LIM_ROOM_IDLE_MS;
+	case CONN_LEAVING:
+		*since_ms = c->deadline_ms - cf->request_ms;
+		return c->is_shut && bytes_on_the_way(c) == 0;
+	default:
+		return false;
+	}
 }
 
 void
@@ -331,12 +401,18 @@ conn_timed_out(struct conn *c)
 static uint64_t
 bytes_taken(const struct conn *c)
 {
+	return c->n_sent - bytes_on_the_way(c);
+}
+
+static uint64_t
+bytes_on_the_way(const struct conn *c)
+{
 	int queued = 0;
 
 	if (ioctl(c->fd, SIOCOUTQ, &queued) == -1 || queued < 0 ||
 	    (uint64_t)queued > c->n_sent)
 		queued = 0;
-	return c->n_sent - (uint64_t)queued;
+	return (uint64_t)queued;
 }
 
 /* While our own disk is what is waited for, the client is not to blame. */

@@ -19,6 +19,7 @@
 #include "server/wire.h"
 
 struct conn;
+struct source;
 struct worker;
 
 enum want {
@@ -83,6 +84,7 @@ struct conn {
 	uint32_t number; /* in the table, for the log */
 	struct wire_tag peer; /* its address: of whom a proxy speaks for */
 	struct addr accepted; /* the one that was connected from */
+	struct source *source; /* peer's */
 };
 
 #define CONN_IN_SIZE (LIM_TRAIN_REQUEST_BYTES + 64)
@@ -104,12 +106,20 @@ void conn_timed_out(struct conn *);
 /* The pool drains: idle ones close, others after their answer. */
 void conn_drain(struct conn *);
 
+/* Is it held for nothing, and has been since then? */
+bool conn_may_go(const struct conn *, uint64_t *since_ms);
+/* Ends it at once, whatever it was at; not while events are handed out. */
+void conn_drop(struct conn *);
+
 /* A job of this connection has come back (its is_out is false). */
 void conn_job_done(struct conn *);
 
 /* ---- for the doors ---- */
 
 void conn_set_state(struct conn *, enum conn_state);
+/* peer's address has become another's.  False: it has too many connections,
+ * or there is no memory. */
+bool conn_set_source(struct conn *);
 /* An answer is whole: CONN_IDLE, with the deadline for the next request. */
 void conn_idle(struct conn *);
 

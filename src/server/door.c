@@ -27,6 +27,8 @@ any_step(struct conn *c)
 		case PROXY_OK:
 			buf_drop(&c->in, size);
 			c->is_proxy = false; /* it has said all it may */
+			if (!conn_set_source(c))
+				return WANT_CLOSE;
 			if (buf_len(&c->in) == 0)
 				return any_step(c);
 			break;

@@ -49,6 +49,8 @@ static const struct option_row rows[] = {
 	    "connections each worker holds (default 8192)" },
 	{ "queue", TYPE_NUMBER, FIELD(queue), 1, LIM_QUEUE, 1024, "N",
 	    "clients that wait in the master (default 1024)" },
+	{ "max-per-source", TYPE_NUMBER, FIELD(max_per_source), 0, LIM_SLOTS, 0,
+	    "N", "connections of one address in each worker (default: any)" },
 	{ "helpers", TYPE_NUMBER, FIELD(helpers), 2, LIM_HELPERS, 4, "N",
 	    "disk threads of each worker (default 4)" },
 	{ "cache", TYPE_NUMBER, FIELD(hot_mb), 0, LIM_HOT_MB, 64, "MIB",

@@ -36,6 +36,7 @@ struct options {
 	unsigned workers; /* 0: one per core */
 	unsigned slots; /* 0: the default, fitted to RLIMIT_NOFILE */
 	unsigned queue;
+	unsigned max_per_source; /* 0: no limit */
 	unsigned helpers;
 	unsigned hot_mb;
 	unsigned hello_ms;

@@ -28,7 +28,7 @@ static enum want http_next(struct conn *);
 static enum want http_more(struct conn *);
 static enum want http_refuse(struct conn *, const struct head *);
 static enum want http_request(struct conn *, const struct head *);
-static void speaks_for(struct conn *, const struct head *);
+static bool speaks_for(struct conn *, const struct head *);
 static enum http_keep keep_of(const struct conn *, const struct head *);
 static bool body_is_unwelcome(const struct head *);
 /* ---- what is asked for ---- */
@@ -194,15 +194,15 @@ http_request(struct conn *c, const struct head *head)
 
 	http_second_set(&c->worker->http.second, c->worker->wall_s);
 	conn_charge(c, CONN_REQUEST_COST);
-	if (c->is_proxy)
-		speaks_for(c, head);
+	if (c->is_proxy && !speaks_for(c, head))
+		return WANT_CLOSE;
 	if (body_is_unwelcome(head))
 		ask.keep = HTTP_CLOSE;
 	return http_route(&ask);
 }
 
 /* One connection of a proxy may carry requests of many. */
-static void
+static bool
 speaks_for(struct conn *c, const struct head *head)
 {
 	const struct wire_config *cf = &c->worker->config;
@@ -215,13 +215,20 @@ speaks_for(struct conn *c, const struct head *head)
 	if (last.p != NULL)
 		(void)proxy_forwarded_for(last.p, last.len, cf->trusted,
 		    cf->n_trusted, &c->peer.addr);
+	return conn_set_source(c);
 }
 
+/* While others wait for a slot and nobody is idle, those who ask now make
+ * room when they are answered. */
 static enum http_keep
 keep_of(const struct conn *c, const struct head *head)
 {
 	if (!head->keep_alive || c->worker->draining)
 		return HTTP_CLOSE;
+	if (c->worker->n_wanted > 0) {
+		c->worker->n_wanted--;
+		return HTTP_CLOSE;
+	}
 	return head->minor > 0 ? HTTP_KEEP : HTTP_KEEP_SAID;
 }
 

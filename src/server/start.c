@@ -275,6 +275,7 @@ make_config(struct start *s)
 	s->config.hello_ms = o->hello_ms;
 	s->config.request_ms = o->request_ms;
 	s->config.idle_ms = o->idle_ms;
+	s->config.max_per_source = o->max_per_source;
 	s->config.rate_window_ms = o->rate_window_ms;
 	s->config.min_rate = o->min_rate;
 	s->config.has_root = s->root_fd != -1;

@@ -27,7 +27,7 @@ struct wire_tag {
 static_assert(sizeof(struct wire_tag) == FDPOOL_TAG_SIZE,
     "the tag fills what the pool carries");
 
-#define WIRE_CONFIG_VERSION 3
+#define WIRE_CONFIG_VERSION 4
 
 struct wire_config {
 	uint32_t version;
@@ -38,6 +38,7 @@ struct wire_config {
 	uint32_t idle_ms;
 	uint32_t rate_window_ms;
 	uint32_t min_rate;
+	uint32_t max_per_source; /* connections in a worker; 0: any */
 	uint32_t hot_fds; /* descriptors for files that are asked for often */
 	uint32_t hot_bytes; /* memory for such files' bytes */
 	/* the kept descriptors, in this order; behind them the board, to write
@@ -51,7 +52,7 @@ struct wire_config {
 };
 
 static_assert(sizeof(struct wire_config) ==
-		  14 * 4 + LIM_PROXIES * sizeof(struct addr_block) + 256,
+		  15 * 4 + LIM_PROXIES * sizeof(struct addr_block) + 256,
     "no padding in what the workers are told");
 static_assert(sizeof(struct wire_config) <= FDPOOL_HELLO_MAX,
     "the configuration fits the pool's hello");

@@ -14,6 +14,7 @@
 #include "server/digests.h"
 #include "server/pack_tree.h"
 #include "server/push_file.h"
+#include "server/room.h"
 #include "server/train_answer.h"
 #include "server/walks.h"
 #include "server/worker.h"
@@ -80,6 +81,7 @@ worker_set_up(struct worker *w, unsigned slots)
 		w->conns[i].number = i;
 		w->free[w->n_free++] = slots - 1 - i;
 	}
+	sources_init(&w->sources, clock_ns() ^ (uint64_t)getpid() << 32);
 	link_init(&w->ready);
 	link_init(&w->patient);
 	slab_init(&w->https, sizeof(struct http), KEEP_HTTPS);
@@ -208,7 +210,8 @@ worker_loop(struct worker *w)
 		n = epoll_wait(w->epoll_fd, events, EVENTS,
 		    link_is_linked(&w->ready) || link_is_linked(&w->patient)
 			? 0
-			: timer_wait_ms(&w->timers, w->now_ms));
+			: room_wait_ms(
+			      w, timer_wait_ms(&w->timers, w->now_ms)));
 		if (n == -1 && errno != EINTR)
 			return -errno;
 		worker_look_at_clock(w);
@@ -224,6 +227,7 @@ worker_loop(struct worker *w)
 			if (r != 0)
 				return r;
 		}
+		room_make(w);
 		worker_run_ready(w);
 		worker_run_patient(w);
 		worker_run_timers(w);
@@ -242,7 +246,7 @@ static int
 worker_accept(struct worker *w)
 {
 	struct fdpool_client clients[CLIENTS_AT_ONCE];
-	unsigned got = 0;
+	unsigned got = 0, wanted;
 	ssize_t n;
 
 	do {
@@ -261,6 +265,9 @@ worker_accept(struct worker *w)
 		got += (unsigned)n;
 		board_add(&w->board.mine->connections, (uint64_t)n);
 	} while (n == CLIENTS_AT_ONCE && got < CLIENTS_A_TURN);
+	wanted = fdpool_worker_wanted(w->pool);
+	if (wanted > 0)
+		room_wanted(w, wanted);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "server/client_log.h"
 #include "server/conn.h"
 #include "server/http_state.h"
+#include "server/source.h"
 #include "server/wire.h"
 
 struct store;
@@ -45,6 +46,10 @@ struct worker {
 	uint32_t slots;
 	uint32_t *free; /* a stack of free entries' numbers */
 	uint32_t n_free;
+	struct sources sources;
+	uint32_t n_wanted; /* slots that others wait for; room.c */
+	uint64_t wanted_ms; /* when it was said */
+	uint64_t room_ms; /* when the table may be looked through again */
 	uint32_t n_packs; /* archives being made, <= LIM_ARCHIVES */
 	bool draining;
 };
