@@ -19,6 +19,7 @@ struct digest_wait {
 	struct link link;
 	struct digest *digest; /* what is waited for, or NULL */
 	void (*done)(struct digest_wait *);
+	uint32_t lane; /* the job's, of who asks first */
 	int result; /* once done: 0, or as store_digest_step */
 	bool was_wrong; /* who asked for it ANEW has put right what was kept */
 	uint8_t sha256[STORE_SHA256_SIZE]; /* with 0 */

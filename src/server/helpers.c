@@ -8,13 +8,14 @@
 
 #include "base/fd.h"
 #include "server/helpers.h"
+#include "server/lanes.h"
 
 struct helpers {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct link quick; /* waiting jobs, oldest first */
-	struct link begin; /* long ones, never run yet */
-	struct link go_on; /* long ones, between two slices */
+	struct lanes quick; /* waiting jobs */
+	struct lanes begin; /* long ones, never run yet */
+	struct lanes go_on; /* long ones, between two slices */
 	struct link ran; /* wait for their done */
 	unsigned n_long_running;
 	unsigned n_threads;
@@ -29,9 +30,10 @@ struct helpers {
 static void *helper_main(void *);
 static struct job *helper_take(struct helpers *);
 static bool may_take_long(const struct helpers *);
-static struct link *next_long(struct helpers *);
+static struct lanes *next_long(struct helpers *);
 static void helper_finish(struct helpers *, struct job *, bool is_done);
 /* ---- all, with the lock ---- */
+static struct lanes *queue_of(struct helpers *, const struct job *);
 static void job_wait(struct helpers *, struct job *);
 static void job_ran(struct helpers *, struct job *);
 /* ---- the loop's side ---- */
@@ -47,9 +49,9 @@ helpers_new(struct helpers **out, unsigned n, struct board_counter *n_jobs)
 	if (h == NULL)
 		return -ENOMEM;
 	h->n_jobs = n_jobs;
-	link_init(&h->quick);
-	link_init(&h->begin);
-	link_init(&h->go_on);
+	lanes_init(&h->quick);
+	lanes_init(&h->begin);
+	lanes_init(&h->go_on);
 	link_init(&h->ran);
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->work, NULL);
@@ -120,7 +122,7 @@ helpers_cancel(struct helpers *h, struct job *j)
 	atomic_store(&j->stop, true);
 	if (j->is_waiting) {
 		j->is_waiting = false;
-		link_remove(&j->link);
+		lanes_remove(queue_of(h, j), j->lane, &j->link);
 		job_ran(h, j);
 	}
 	pthread_mutex_unlock(&h->lock);
@@ -195,18 +197,17 @@ helper_main(void *arg)
 static struct job *
 helper_take(struct helpers *h)
 {
-	struct link *from = &h->quick;
+	struct lanes *from = &h->quick;
 	struct job *j;
 
 	if (may_take_long(h) &&
-	    (h->n_long_running == 0 || !link_is_linked(from))) {
+	    (h->n_long_running == 0 || !lanes_has_any(from))) {
 		from = next_long(h);
 		h->n_long_running++;
 	}
-	if (!link_is_linked(from))
+	if (!lanes_has_any(from))
 		return NULL;
-	j = link_entry(from->next, struct job, link);
-	link_remove(&j->link);
+	j = link_entry(lanes_take(from), struct job, link);
 	j->is_waiting = false;
 	return j;
 }
@@ -215,14 +216,14 @@ static bool
 may_take_long(const struct helpers *h)
 {
 	return h->n_long_running + 1 < h->n_threads &&
-	       (link_is_linked(&h->begin) || link_is_linked(&h->go_on));
+	       (lanes_has_any(&h->begin) || lanes_has_any(&h->go_on));
 }
 
-static struct link *
+static struct lanes *
 next_long(struct helpers *h)
 {
-	bool begins = link_is_linked(&h->begin) &&
-		      (h->is_begins_turn || !link_is_linked(&h->go_on));
+	bool begins = lanes_has_any(&h->begin) &&
+		      (h->is_begins_turn || !lanes_has_any(&h->go_on));
 
 	h->is_begins_turn = !begins;
 	return begins ? &h->begin : &h->go_on;
@@ -240,16 +241,20 @@ helper_finish(struct helpers *h, struct job *j, bool is_done)
 		job_wait(h, j);
 }
 
+static struct lanes *
+queue_of(struct helpers *h, const struct job *j)
+{
+	if (!j->is_long)
+		return &h->quick;
+	return j->has_run ? &h->go_on : &h->begin;
+}
+
 static void
 job_wait(struct helpers *h, struct job *j)
 {
-	struct link *queue = &h->quick;
-
-	if (j->is_long)
-		queue = j->has_run ? &h->go_on : &h->begin;
 	j->is_waiting = true;
 	link_init(&j->link);
-	link_add_last(queue, &j->link);
+	lanes_add(queue_of(h, j), j->lane, &j->link);
 }
 
 /* One wake-up for all that the loop has not taken yet. */

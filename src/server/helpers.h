@@ -3,10 +3,11 @@
  * that the event loop never does.  A job is run on some thread, then its
  * done is called on the loop, by helpers_reap.
  *
- * Jobs are quick or long.  Each kind is run in the order it came in; a long
- * one in slices, between which others have their turn: those that begin and
- * those that go on alternately, so that a short one among them is soon done.
- * While jobs of both kinds wait, a thread at least is at each kind.
+ * Jobs are quick or long.  Of each kind everybody who asks has a lane, and
+ * each lane its turn.  A long job may run in slices, between which others have
+ * their turn: those that begin and those that go on alternately, so that a
+ * short one among them is soon done.  While jobs of both kinds wait, a thread
+ * at least is at each kind.
  */
 #ifndef SERVER_HELPERS_H
 #define SERVER_HELPERS_H
@@ -27,7 +28,8 @@ struct job {
 	bool (*run)(struct job *);
 	void (*done)(struct job *); /* on the loop */
 	_Atomic bool stop; /* it was cancelled: end early */
-	bool is_long; /* reads a whole file: leaves a thread free for others */
+	uint32_t lane; /* who asks; set before it is submitted */
+	bool is_long; /* reads a whole file or folder: leaves a thread free */
 	bool is_out; /* submitted, done not called yet; the loop's */
 	bool is_waiting; /* for a thread; the helpers' */
 	bool has_run; /* a slice at least; the helpers' */

@@ -563,6 +563,8 @@ void
 http_submit(struct http *h, bool (*run)(struct job *))
 {
 	h->job.run = run;
+	h->job.lane = h->conn->source->lane;
+	h->job.is_long = h->state == HTTP_FOLDER;
 	helpers_submit(h->conn->worker->helpers, &h->job);
 }
 

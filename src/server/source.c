@@ -5,7 +5,7 @@
 #define KEEP_SOURCES 256 /* free ones */
 
 static struct addr addr_of_source(const struct addr *);
-static struct link *bucket_of(struct sources *, const struct addr *);
+static uint32_t hash_of(const struct sources *, const struct addr *);
 
 void
 sources_init(struct sources *ss, uint64_t seed)
@@ -20,7 +20,8 @@ struct source *
 source_get(struct sources *ss, const struct addr *addr)
 {
 	struct addr key = addr_of_source(addr);
-	struct link *head = bucket_of(ss, &key);
+	uint32_t hash = hash_of(ss, &key);
+	struct link *head = &ss->bucket[hash % SOURCE_BUCKETS];
 	struct source *s;
 
 	for (struct link *l = head->next; l != head; l = l->next) {
@@ -33,7 +34,7 @@ source_get(struct sources *ss, const struct addr *addr)
 	s = slab_get(&ss->slab);
 	if (s == NULL)
 		return NULL;
-	*s = (struct source){ .addr = key, .n_refs = 1 };
+	*s = (struct source){ .lane = hash, .addr = key, .n_refs = 1 };
 	link_init(&s->link);
 	link_add_last(head, &s->link);
 	return s;
@@ -72,12 +73,12 @@ addr_of_source(const struct addr *a)
 	return key;
 }
 
-static struct link *
-bucket_of(struct sources *ss, const struct addr *key)
+static uint32_t
+hash_of(const struct sources *ss, const struct addr *key)
 {
 	uint64_t half;
 
 	memcpy(&half, key->bytes, sizeof(half));
 	half = (half ^ ss->seed) * UINT64_C(0x9e3779b97f4a7c15);
-	return &ss->bucket[(half >> 32) % SOURCE_BUCKETS];
+	return (uint32_t)(half >> 32);
 }

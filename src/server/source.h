@@ -17,6 +17,7 @@
 
 struct source {
 	struct link link; /* in its bucket */
+	uint32_t lane; /* of its jobs */
 	struct addr addr; /* of IPv6 the first half, the rest zero */
 	uint32_t n_refs;
 	uint32_t n_conns; /* connections now; their owner counts */

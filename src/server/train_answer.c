@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "server/client_log.h"
+#include "server/source.h"
 #include "server/train_answer.h"
 #include "server/train_fill.h"
 #include "server/train_state.h"
@@ -73,6 +74,7 @@ answer_begin(struct conn *c, const struct train_frame *frame, const void *p,
 	a->sent_before = c->n_sent;
 	a->disk.done = disk_done;
 	a->digest.done = digest_done;
+	a->digest.lane = c->source->lane;
 	c->answer = a;
 	if (conn_need_out(c) != 0) {
 		answer_free(c);
@@ -590,6 +592,8 @@ static void
 disk_submit(struct answer *a, bool (*run)(struct job *))
 {
 	a->disk.run = run;
+	a->disk.lane = a->conn->source->lane;
+	a->disk.is_long = a->state == ANSWER_FILL;
 	helpers_submit(a->conn->worker->helpers, &a->disk);
 }
 

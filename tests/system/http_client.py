@@ -34,8 +34,9 @@ class Http:
             reply = http.get("/a", Range="bytes=0-1")
     """
 
-    def __init__(self, port, timeout=30.0):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout)
+    def __init__(self, port, timeout=30.0, source="127.0.0.1"):
+        self.socket = socket.create_connection(
+            ("127.0.0.1", port), timeout, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
 

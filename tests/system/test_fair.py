@@ -1,6 +1,7 @@
 """However many ask for much at once, who asks for little is answered."""
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -10,6 +11,7 @@ import threading
 
 import pytest
 
+from http_client import Http
 from netpan_harness import (Netpand, make_file, netpan, open_fds, sha256,
                             wait_for)
 from train_client import HEAD, HELLO, TrainClient, put_get, put_list, put_tree
@@ -149,6 +151,36 @@ def test_digests_beside_listings(tree):
     with Netpand(tree, "--helpers", "2", workers=1) as server:
         with flood_of_listings(server, "wide", 48):
             check_small(server, tree)
+
+
+def test_listings_of_others(tree):
+    """Who asks for one is answered before all those whom another has asked
+    for."""
+    crowd_size = 60
+    (tree / "wide").mkdir()
+    for i in range(20000):
+        (tree / "wide" / f"name {i}").touch()
+    (tree / "narrow").mkdir()
+    (tree / "narrow" / "one").touch()
+    with Netpand(tree, "--helpers", "2", workers=1) as server:
+        other = Http(server.port, source="127.0.0.2")
+        assert other.get("/small0").status == 200
+        crowd = [Http(server.port) for _ in range(crowd_size)]
+        for http in crowd:
+            http.send(b"GET /wide/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_for(lambda: metrics(other)["jobs"] >= crowd_size,
+                 "all of them are being made")
+        assert b"one" in other.get("/narrow/").body
+        answered = select.select([h.socket for h in crowd], [], [], 0)[0]
+        assert len(answered) < crowd_size / 2
+        for http in crowd:
+            assert http.reply().status == 200
+            http.close()
+        other.close()
+
+
+def metrics(http):
+    return json.loads(http.get("/@/status").body)
 
 
 WALKS = 64  # LIM_WALKS

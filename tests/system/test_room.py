@@ -1,6 +1,7 @@
 """Who holds a slot for nothing makes room for who waits for one."""
 
 import contextlib
+import json
 import socket
 import threading
 
@@ -24,12 +25,7 @@ def root(tmp_path):
 
 
 def connect(server, source="127.0.0.1"):
-    """A connection from that address."""
-    http = Http.__new__(Http)
-    http.socket = socket.create_connection(
-        ("127.0.0.1", server.port), 30, source_address=(source, 0))
-    http.data = b""
-    return http
+    return Http(server.port, source=source)
 
 
 def ask(http):
@@ -52,7 +48,6 @@ def is_open(http):
 
 def counters(server):
     with connect(server) as http:
-        import json
         return json.loads(http.get("/@/status").body)
 
 

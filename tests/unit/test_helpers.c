@@ -261,6 +261,77 @@ long_jobs_take_turns(void **state)
 	helpers_free(h);
 }
 
+/* Who asks for little does not wait for all that another has asked for. */
+static void
+everybody_has_a_lane(void **state)
+{
+	static struct counted crowd[20];
+	struct counted gates[2], other;
+
+	(void)state;
+	for (int is_long = 0; is_long < 2; is_long++) {
+		int n_threads = 1 + is_long; /* of all, for these */
+		struct helpers *h = NULL;
+
+		close_gate();
+		assert_int_equal(helpers_new(&h, 2, &n_jobs), 0);
+		for (int i = 0; i < 2; i++)
+			submit(h, &gates[i], gate_run, is_long, 1);
+		while (atomic_load(&n_at_gate) < 2 - is_long)
+			;
+		for (int k = 0; k < 20; k++)
+			submit(h, &crowd[k], count_run, is_long, 1);
+		memset(&other, 0, sizeof(other));
+		other.job.run = count_run;
+		other.job.done = count_done;
+		other.job.is_long = is_long;
+		other.job.lane = 7;
+		other.slices = 1;
+		helpers_submit(h, &other.job);
+		atomic_store(&n_runs, 0);
+		atomic_store(&gate_open, true);
+		reap_until(h, &other, 1);
+		/* behind the gates, and one of the crowd's for each thread */
+		assert_true(other.last_run < 4 + n_threads);
+		reap_until(h, crowd, 20);
+		reap_until(h, gates, 2);
+		for (int k = 0; k < 20; k++)
+			helpers_cancel(h, &crowd[k].job);
+		helpers_free(h);
+	}
+}
+
+/* Cancelling the only thing of a lane takes its turn away. */
+static void
+an_empty_lane_has_no_turn(void **state)
+{
+	struct counted gates[2], jobs[3];
+	struct helpers *h = NULL;
+
+	(void)state;
+	close_gate();
+	assert_int_equal(helpers_new(&h, 2, &n_jobs), 0);
+	for (int i = 0; i < 2; i++)
+		submit(h, &gates[i], gate_run, false, 1);
+	while (atomic_load(&n_at_gate) < 2)
+		;
+	memset(jobs, 0, sizeof(jobs));
+	for (int i = 0; i < 3; i++) {
+		jobs[i].job.run = count_run;
+		jobs[i].job.done = count_done;
+		jobs[i].job.lane = (uint32_t)i;
+		jobs[i].slices = 1;
+		helpers_submit(h, &jobs[i].job);
+	}
+	helpers_cancel(h, &jobs[1].job);
+	atomic_store(&gate_open, true);
+	reap_until(h, jobs, 3);
+	reap_until(h, gates, 2);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(jobs[i].n_run, i != 1);
+	helpers_free(h);
+}
+
 /* What is cancelled comes back, whether it has run or not, and once. */
 static void
 cancelled_jobs_come_back(void **state)
@@ -328,6 +399,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_job_runs_to_its_end),
+		cmocka_unit_test(everybody_has_a_lane),
+		cmocka_unit_test(an_empty_lane_has_no_turn),
 		cmocka_unit_test(long_jobs_leave_a_thread),
 		cmocka_unit_test(posted_jobs_come_back),
 		cmocka_unit_test(nobody_starves),
