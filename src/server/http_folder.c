@@ -98,7 +98,8 @@ http_folder(const struct http_ask *ask)
 		free(f);
 		return http_say(ask, 400, bad);
 	}
-	if (is_resorted(&f->listing) && w->n_sorted == LIM_SORTED) {
+	if (is_resorted(&f->listing) &&
+	    !source_may_take(c->source->n_sorted, w->n_sorted, LIM_SORTED)) {
 		free(f);
 		return http_say_errno(ask, -EBUSY);
 	}
@@ -111,6 +112,7 @@ http_folder(const struct http_ask *ask)
 	h->state = HTTP_FOLDER;
 	f->is_counted = is_resorted(&f->listing);
 	w->n_sorted += f->is_counted;
+	c->source->n_sorted += f->is_counted;
 	h->status = 200;
 	conn_set_state(c, CONN_ANSWER);
 	if (folder_need_fill(h) != 0)
@@ -526,7 +528,8 @@ http_folder_free(struct http *h)
 		return;
 	walks_end(w->walks, &f->walk);
 	slab_put(&w->outs, f->fill.mem);
-	h->conn->worker->n_sorted -= f->is_counted;
+	w->n_sorted -= f->is_counted;
+	h->conn->source->n_sorted -= f->is_counted;
 	free(f->kept);
 	free(f->names);
 	free(f);

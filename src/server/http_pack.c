@@ -24,14 +24,20 @@ static bool pack_head(struct http *, enum want *);
 static bool open_chunk(struct http *, enum want *);
 static int put_frame(struct http *, const char *);
 
+static const char too_many[] =
+    "Enough archives are being made; try again in a moment.";
+
 enum want
 http_pack(const struct http_ask *ask, enum pack_form form)
 {
 	struct conn *c = ask->conn;
 	struct worker *w = c->worker;
-	struct http *h = http_new(ask);
+	struct http *h;
 	int r;
 
+	if (!source_may_take(c->source->n_packs, w->n_packs, LIM_ARCHIVES))
+		return http_say_busy(ask, too_many);
+	h = http_new(ask);
 	if (h == NULL)
 		return WANT_CLOSE;
 	h->pack = calloc(1, sizeof(*h->pack));
@@ -40,9 +46,9 @@ http_pack(const struct http_ask *ask, enum pack_form form)
 				  pack_wake, h);
 	if (r != 0) {
 		http_free(c);
-		return http_say(ask, 503,
-		    "Enough archives are being made; try again in a moment.");
+		return http_say_busy(ask, too_many);
 	}
+	c->source->n_packs++;
 	h->state = HTTP_PACK;
 	h->status = 200;
 	h->pack->form = form;
@@ -214,6 +220,8 @@ http_pack_free(struct http *h)
 {
 	if (h->pack == NULL)
 		return;
+	if (h->pack->pack != NULL)
+		h->conn->source->n_packs--;
 	pack_free(h->pack->pack);
 	free(h->pack);
 	h->pack = NULL;

@@ -82,6 +82,8 @@ http_say(const struct http_ask *, unsigned status, const char *sentence);
 /* The same with a field of its own; value.p NULL: without. */
 enum want http_say_with(const struct http_ask *, unsigned status,
     const char *sentence, const char *name, struct str value);
+/* 503: later it may well be possible. */
+enum want http_say_busy(const struct http_ask *, const char *sentence);
 /* What an errno of the store is in HTTP. */
 enum want http_say_errno(const struct http_ask *, int error);
 

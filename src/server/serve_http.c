@@ -407,13 +407,23 @@ http_say(const struct http_ask *ask, unsigned status, const char *sentence)
 }
 
 enum want
+http_say_busy(const struct http_ask *ask, const char *sentence)
+{
+	return http_say_with(ask, 503, sentence, "Retry-After", STR("10"));
+}
+
+enum want
 http_say_errno(const struct http_ask *ask, int error)
 {
 	for (size_t i = 0;
-	     i < sizeof(errno_statuses) / sizeof(errno_statuses[0]); i++)
-		if (errno_statuses[i].error == -error)
-			return http_say(ask, errno_statuses[i].status,
-			    errno_statuses[i].sentence);
+	     i < sizeof(errno_statuses) / sizeof(errno_statuses[0]); i++) {
+		if (errno_statuses[i].error != -error)
+			continue;
+		if (errno_statuses[i].status == 503)
+			return http_say_busy(ask, errno_statuses[i].sentence);
+		return http_say(
+		    ask, errno_statuses[i].status, errno_statuses[i].sentence);
+	}
 	return http_say(ask, 500, "The server could not read it.");
 }
 

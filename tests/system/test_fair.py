@@ -179,6 +179,34 @@ def test_listings_of_others(tree):
         other.close()
 
 
+def test_archives_of_others(tree):
+    """However many archives one source asks for, there is one for another;
+    who gets none is told when to come again."""
+    with Netpand(tree, workers=1) as server:
+        def ask(source):
+            http = Http(server.port, source=source)
+            http.send(b"GET /?tar HTTP/1.1\r\nHost: x\r\n\r\n")
+            status = int(http.socket.recv(12, socket.MSG_PEEK)[9:])
+            if status == 503:
+                reply = http.reply()
+                assert int(reply["Retry-After"]) > 0
+            return http, status
+
+        asked = [ask("127.0.0.1") for _ in range(10)]
+        assert [status for _, status in asked] == [200] * 4 + [503] * 6
+        asked += [ask(f"127.0.0.{i}") for i in range(2, 6)]
+        assert [status for _, status in asked[10:]] == [200] * 4
+        # now all are taken, by five sources
+        asked.append(ask("127.0.0.6"))
+        assert asked[-1][1] == 503
+        for http, _ in asked:
+            reset(http)
+        wait_for(lambda: server.status()["total"]["held"] == 0, "all are gone")
+        http, status = ask("127.0.0.1")
+        assert status == 200
+        reset(http)
+
+
 def metrics(http):
     return json.loads(http.get("/@/status").body)
 
