@@ -18,6 +18,9 @@
 #include "server/source.h"
 #include "server/worker.h"
 
+/* How often one that leaves is looked at while the worker drains. */
+#define DRAIN_LOOK_MS 20
+
 static const char *const state_names[] = {
 	[CONN_FREE] = "free",
 	[CONN_HELLO] = "hello",
@@ -187,6 +190,9 @@ conn_leave_step(struct conn *c)
 		return WANT_WRITE;
 	if (r != 0 || c->at_eof)
 		return WANT_CLOSE;
+	/* a reset could only overtake what is on its way */
+	if (c->worker->draining && bytes_on_the_way(c) == 0)
+		return WANT_CLOSE;
 	if (!c->is_shut) {
 		shutdown(c->fd, SHUT_WR);
 		c->is_shut = true;
@@ -198,7 +204,13 @@ conn_leave_step(struct conn *c)
 			c->n_thrown += (uint32_t)n;
 	} while (n > 0 && c->n_thrown < CONN_LINGER_BYTES);
 	buf_reset(&c->in);
-	return n == -EAGAIN ? WANT_READ : WANT_CLOSE;
+	if (n != -EAGAIN)
+		return WANT_CLOSE;
+	/* nothing tells that the client's kernel has it all */
+	if (c->worker->draining)
+		timer_set(&c->worker->timers, &c->timer,
+		    c->worker->now_ms + DRAIN_LOOK_MS);
+	return WANT_READ;
 }
 
 /*
@@ -309,6 +321,8 @@ conn_drain(struct conn *c)
 	} else if (c->state == CONN_IDLE) {
 		conn_set_state(c, CONN_LEAVING);
 		conn_wake(c);
+	} else if (c->state == CONN_LEAVING) {
+		conn_wake(c); /* it has been waiting in another mood */
 	}
 }
 
@@ -382,6 +396,8 @@ conn_timed_out(struct conn *c)
 {
 	if (c->deadline_ms > c->worker->now_ms) {
 		conn_deadline(c, c->deadline_ms);
+		if (c->state == CONN_LEAVING)
+			conn_wake(c);
 		return;
 	}
 	if (c->state == CONN_ANSWER &&

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from http_client import Http
 from netpan_harness import (BUILD, NETPAND, PATIENCE, Netpand, children,
                             is_alive, is_sanitized, make_file, make_tree,
                             netpan, open_fds, proc_stat, sha256, wait_for)
@@ -394,6 +395,50 @@ def test_no_time_to_drain_is_enough_for_the_idle(tree):
             assert serves(server)
         server.stop()  # asserts that it ends with 0
         assert "cut off" not in server.log()
+
+
+def test_idle_clients_do_not_hold_a_drain(tree):
+    """Nor those who keep their end open, nor is anything cut off."""
+    with Netpand(tree, "--drain-limit", "0") as server:
+        idle = [Http(server.port) for _ in range(20)]
+        for http in idle[:15]:
+            assert http.get("/hello.txt").status == 200
+        for http in idle[:5]:
+            http.send(b"GET /hello.txt HTTP/1.1\r\nHost: x\r\n"
+                      b"Connection: close\r\n\r\n")
+            assert http.reply().status == 200
+        trains = [greeted(server) for _ in range(5)]
+        server.stop()  # asserts that it ends with 0
+        assert "cut off" not in server.log()
+        for http in idle:
+            assert http.is_closed()
+            http.close()
+        for s in trains:
+            s.close()
+
+
+def test_a_drain_waits_for_an_answer_on_its_way(tree):
+    """All of it is in the kernel when the end comes, and the client goes on
+    talking: it gets the whole answer all the same."""
+    body = make_file(tree / "some", 1 << 16).read_bytes()
+    with Netpand(tree) as server:
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.connect(("127.0.0.1", server.port))
+        s.settimeout(PATIENCE)
+        s.sendall(b"GET /some HTTP/1.1\r\nHost: x\r\n"
+                  b"Connection: close\r\n\r\n")
+        wait_for(lambda: "GET /some" in server.log(), "all is sent")
+        server.process.terminate()
+        wait_for(lambda: "ending" in server.log(), "it drains")
+        s.sendall(b"x" * 1000)
+        answer = b""
+        while piece := s.recv(1 << 16):
+            answer += piece
+        assert answer.partition(b"\r\n\r\n")[2] == body
+        s.close()
+        assert server.process.wait(PATIENCE) == 0
+        server.process = None
 
 
 def test_a_second_signal_ends_at_once(tree):
