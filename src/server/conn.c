@@ -34,6 +34,7 @@ static_assert(sizeof(state_names) / sizeof(state_names[0]) == CONN_STATES,
     "each state has its name");
 
 /* ---- what a turn ends with ---- */
+static void conn_follow(struct conn *, enum want);
 static void conn_wait(struct conn *);
 static void conn_close(struct conn *);
 static void conn_finish(struct conn *);
@@ -42,6 +43,7 @@ static bool conn_is_trusted(const struct worker *, const struct addr *);
 static void conn_drop_source(struct conn *);
 /* ---- deadlines ---- */
 static void conn_set_deadline(struct conn *);
+static bool must_read(const struct conn *);
 static void conn_deadline(struct conn *, uint64_t when_ms);
 static uint64_t bytes_taken(const struct conn *);
 static uint64_t bytes_on_the_way(const struct conn *);
@@ -148,6 +150,7 @@ conn_run(struct conn *c)
 		conn_set_state(c, CONN_LEAVING);
 		want = conn_leave_step(c);
 	}
+	conn_follow(c, want);
 	/* behind a wait for our own disk the client's time begins anew */
 	if (c->on_disk && want != WANT_DISK && c->state == CONN_ANSWER)
 		conn_set_deadline(c);
@@ -174,6 +177,19 @@ conn_run(struct conn *c)
 	}
 }
 
+/* Who has to read is held to the rate, whatever else comes behind that; who has
+ * to speak, to the deadlines for that. */
+static void
+conn_follow(struct conn *c, enum want want)
+{
+	if (want == WANT_WRITE && c->state != CONN_LEAVING)
+		conn_set_state(c, CONN_ANSWER);
+	else if (want == WANT_READ && c->state == CONN_ANSWER)
+		conn_set_state(c, c->answer != NULL || buf_len(&c->in) > 0
+				      ? CONN_REQUEST
+				      : CONN_IDLE);
+}
+
 /*
  * Closing a socket with unread bytes in it resets the connection, and the
  * reset may overtake the last answer.  So: send, say that no more comes, and
@@ -196,6 +212,7 @@ conn_leave_step(struct conn *c)
 	if (!c->is_shut) {
 		shutdown(c->fd, SHUT_WR);
 		c->is_shut = true;
+		conn_set_deadline(c);
 	}
 	do {
 		buf_reset(&c->in);
@@ -344,6 +361,12 @@ conn_set_deadline(struct conn *c)
 	const struct wire_config *cf = &c->worker->config;
 	uint64_t now = c->worker->now_ms;
 
+	if (must_read(c)) {
+		/* what is quickly taken is never measured */
+		c->window_open = false;
+		conn_deadline(c, now + cf->rate_window_ms / 60 + 1);
+		return;
+	}
 	switch (c->state) {
 	case CONN_HELLO:
 		/* from the accept on, however long it waited for a worker:
@@ -360,16 +383,21 @@ conn_set_deadline(struct conn *c)
 		conn_deadline(c, now + cf->request_ms);
 		break;
 	case CONN_ANSWER:
-		/* what is quickly answered is never measured */
-		c->window_open = false;
-		conn_deadline(c, now + cf->rate_window_ms / 60 + 1);
-		break;
 	case CONN_FREE:
 	case CONN_CLOSING:
 	case CONN_STATES:
 		timer_clear(&c->worker->timers, &c->timer);
 		break;
 	}
+}
+
+/* Is it the client's turn to take what it is sent? */
+static bool
+must_read(const struct conn *c)
+{
+	return c->state == CONN_ANSWER ||
+	       (c->state == CONN_LEAVING && !c->is_shut &&
+		   buf_len(&c->out) > 0);
 }
 
 /* Deadlines move with each request and seldom pass: the timer is only ever
@@ -400,8 +428,7 @@ conn_timed_out(struct conn *c)
 			conn_wake(c);
 		return;
 	}
-	if (c->state == CONN_ANSWER &&
-	    (!c->window_open || conn_is_fast_enough(c))) {
+	if (must_read(c) && (!c->window_open || conn_is_fast_enough(c))) {
 		c->window_open = true;
 		c->window_taken = bytes_taken(c);
 		conn_deadline(

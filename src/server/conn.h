@@ -38,7 +38,7 @@ enum conn_state {
 	CONN_HELLO, /* has not said what it speaks */
 	CONN_IDLE, /* between requests */
 	CONN_REQUEST, /* part of a request is here */
-	CONN_ANSWER, /* being answered */
+	CONN_ANSWER, /* being answered, or has not taken all of an answer */
 	CONN_LEAVING, /* told the last; its rest is read and thrown away */
 	CONN_CLOSING, /* socket closed; waits for a job to come back */
 	CONN_STATES

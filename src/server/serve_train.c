@@ -172,7 +172,7 @@ train_more(struct conn *c)
 		return r == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
 	if (n == 0)
 		return WANT_CLOSE;
-	if (c->worker->draining && c->state == CONN_IDLE)
+	if (c->worker->draining && buf_len(&c->in) == 0)
 		return WANT_LEAVE;
 	return WANT_READ;
 }

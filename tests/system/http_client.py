@@ -34,9 +34,15 @@ class Http:
             reply = http.get("/a", Range="bytes=0-1")
     """
 
-    def __init__(self, port, timeout=30.0, source="127.0.0.1"):
-        self.socket = socket.create_connection(
-            ("127.0.0.1", port), timeout, source_address=(source, 0))
+    def __init__(self, port, timeout=30.0, source="127.0.0.1",
+                 receive_buffer=None):
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(
+                socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(timeout)
+        self.socket.bind((source, 0))
+        self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
 
