@@ -33,7 +33,10 @@ static bool digest_at_hand(
 static enum want await_digest(const struct http_ask *, struct hot_file *);
 static void digest_done(struct digest_wait *);
 /* ---- choosing ---- */
-static enum want answer(const struct http_ask *, struct hot_file *);
+static unsigned
+choose(const struct http_ask *, const struct hot_file *, struct ranges *);
+static enum want answer(const struct http_ask *, struct hot_file *,
+    unsigned status, const struct ranges *);
 static bool has_conditions(const struct head *);
 static struct cond_of
 cond_of_file(const struct http_ask *, const struct hot_file *);
@@ -65,30 +68,34 @@ http_file(const struct http_ask *asked, struct hot_file *file)
 {
 	struct http_ask ask = *asked;
 	uint8_t sha256[STORE_SHA256_SIZE];
+	struct ranges ranges;
+	unsigned status = choose(&ask, file, &ranges);
 
-	if (ask.head->n_of[HEAD_WANT_REPR_DIGEST] > 0 &&
+	/* what is not sent needs no digest */
+	if (status < 300 && ask.head->n_of[HEAD_WANT_REPR_DIGEST] > 0 &&
 	    wants_digest(ask.head)) {
 		if (!digest_at_hand(&ask, file, sha256))
 			return await_digest(&ask, file);
 		ask.sha256 = sha256;
 	}
-	return answer(&ask, file);
+	return answer(&ask, file, status, &ranges);
 }
 
-static enum want
-answer(const struct http_ask *ask, struct hot_file *file)
+/* The status; with 206 ranges. */
+static unsigned
+choose(const struct http_ask *ask, const struct hot_file *file,
+    struct ranges *ranges)
 {
 	const struct head *head = ask->head;
-	struct ranges ranges;
 	struct cond_of of;
 
 	if (has_conditions(head)) {
 		of = cond_of_file(ask, file);
 		switch (cond_check(head, &of)) {
 		case COND_NOT_MODIFIED:
-			return answer_without_body(ask, file, 304);
+			return 304;
 		case COND_FAILED:
-			return answer_without_body(ask, file, 412);
+			return 412;
 		case COND_GO_ON:
 			break;
 		}
@@ -96,17 +103,31 @@ answer(const struct http_ask *ask, struct hot_file *file)
 	if (head->n_of[HEAD_RANGE] > 0 && head->method == HTTP_GET) {
 		of = cond_of_file(ask, file);
 		if (cond_range_holds(head, &of))
-			switch (ranges_parse(&ranges,
-			    head_get(head, HEAD_RANGE), file->meta.size)) {
+			switch (ranges_parse(ranges, head_get(head, HEAD_RANGE),
+			    file->meta.size)) {
 			case RANGE_PARTS:
-				return answer_ranges(ask, file, &ranges);
+				return 206;
 			case RANGE_NONE:
-				return answer_without_body(ask, file, 416);
+				return 416;
 			case RANGE_WHOLE:
 				break;
 			}
 	}
-	return answer_whole(ask, file);
+	return 200;
+}
+
+static enum want
+answer(const struct http_ask *ask, struct hot_file *file, unsigned status,
+    const struct ranges *ranges)
+{
+	switch (status) {
+	case 200:
+		return answer_whole(ask, file);
+	case 206:
+		return answer_ranges(ask, file, ranges);
+	default:
+		return answer_without_body(ask, file, status);
+	}
 }
 
 /* ---- its digest ---- */
@@ -179,6 +200,7 @@ http_digest_step(struct http *h)
 	struct conn *c = h->conn;
 	uint8_t sha256[STORE_SHA256_SIZE];
 	bool is_there = h->digest.result == 0;
+	struct ranges ranges;
 	struct http_ask ask;
 
 	if (digest_is_awaited(&h->digest)) {
@@ -192,7 +214,7 @@ http_digest_step(struct http *h)
 	ask.sha256 = is_there ? sha256 : NULL;
 	h->file = NULL;
 	http_free(c);
-	return answer(&ask, file);
+	return answer(&ask, file, choose(&ask, file, &ranges), &ranges);
 }
 
 static bool

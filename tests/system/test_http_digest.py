@@ -72,3 +72,16 @@ def test_who_goes_away_is_not_waited_for(tree):
                           b"Want-Repr-Digest: sha-256=1\r\n\r\n")
         with Http(server.port) as http:
             assert digest_of(http.get("/f", **WANT)) == sha256(tree / "f")
+
+
+def test_an_answer_without_the_file_does_not_wait_for_it(tree):
+    """Else none of these would come: a worker reads a terabyte for hours."""
+    with open(tree / "sparse", "wb") as f:
+        f.truncate(1 << 40)
+    with Netpand(tree, workers=1) as server, Http(server.port) as http:
+        tag = http.get("/sparse", method="HEAD")["ETag"]
+        for status, fields in ((304, {"If_None_Match": tag}),
+                               (412, {"If_Match": '"another"'}),
+                               (416, {"Range": f"bytes={1 << 40}-"})):
+            reply = http.get("/sparse", **fields, **WANT)
+            assert reply.status == status and digest_of(reply) is None
