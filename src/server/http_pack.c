@@ -13,6 +13,7 @@
 struct http_pack {
 	struct pack *pack;
 	enum pack_form form;
+	bool is_head; /* HEAD: no body */
 	bool has_begun; /* the head is out */
 	bool is_chunked; /* else it ends with the connection */
 	bool is_whole; /* all of it is in out or sent */
@@ -52,6 +53,7 @@ http_pack(const struct http_ask *ask, enum pack_form form)
 	h->state = HTTP_PACK;
 	h->status = 200;
 	h->pack->form = form;
+	h->pack->is_head = ask->head->method == HTTP_HEAD;
 	conn_set_state(c, CONN_ANSWER);
 	return WANT_NOTHING;
 }
@@ -205,6 +207,7 @@ pack_head(struct http *h, enum want *want)
 		return false;
 	http_body_begins(h);
 	http_take_request(h, &ask);
+	p->is_whole = p->is_head;
 	return true;
 }
 

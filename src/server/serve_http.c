@@ -313,9 +313,9 @@ http_folder_or_pack(const struct http_ask *ask)
 {
 	const struct query *q = &ask->conn->worker->http.query;
 
-	if (ask->head->method == HTTP_GET && query_has(q, STR("tar")))
+	if (query_has(q, STR("tar")))
 		return http_pack(ask, PACK_TAR);
-	if (ask->head->method == HTTP_GET && query_has(q, STR("zip")))
+	if (query_has(q, STR("zip")))
 		return http_pack(ask, PACK_ZIP);
 	return http_folder(ask);
 }
