@@ -571,6 +571,14 @@ conn_writev(struct conn *c, const struct iovec *iov, int n_iov, bool more)
 	return n;
 }
 
+void
+conn_reset_on_close(struct conn *c, bool on)
+{
+	struct linger linger = { .l_onoff = on };
+
+	(void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 const char *
 conn_name(const struct conn *c)
 {

@@ -156,6 +156,10 @@ ssize_t conn_sendfile(struct conn *, int fd, uint64_t *off, uint64_t len);
 struct iovec;
 ssize_t conn_writev(struct conn *, const struct iovec *, int n, bool more);
 
+/* Shall a close, whoever does it, be a reset for the client?  Not with a unix
+ * socket, which knows none. */
+void conn_reset_on_close(struct conn *, bool);
+
 /* "conn 17 203.0.113.5"; valid until the next call. */
 const char *conn_name(const struct conn *);
 

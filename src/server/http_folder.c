@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "http/listing.h"
+#include "server/client_log.h"
 #include "server/http_state.h"
 #include "server/walks.h"
 #include "server/worker.h"
@@ -418,7 +419,9 @@ http_folder_step(struct http *h)
 		if (!folder_begin(h, &want))
 			return want;
 	} else if (f->result != 0) {
-		return WANT_CLOSE; /* what was begun cannot be ended well */
+		/* what was begun must not look whole */
+		client_warn(c, "closed: the listing: %s", strerror(-f->result));
+		return WANT_CLOSE;
 	}
 	r = conn_flush(c, f->filled);
 	if (r != 0)
@@ -464,7 +467,7 @@ folder_begin(struct http *h, enum want *want)
 	}
 	f->has_begun = true;
 	if (!f->is_chunked)
-		h->keep = HTTP_CLOSE;
+		http_end_by_close(h);
 	http_take_request(h, &ask);
 	if (conn_need_out(c) != 0)
 		return false;

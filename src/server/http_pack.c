@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "server/client_log.h"
 #include "server/http_state.h"
 #include "server/pack.h"
 #include "server/pack_tree.h"
@@ -24,6 +25,7 @@ static void pack_wake(void *);
 static bool pack_head(struct http *, enum want *);
 static bool open_chunk(struct http *, enum want *);
 static int put_frame(struct http *, const char *);
+static enum want pack_failed(struct http *, int error);
 
 static const char too_many[] =
     "Enough archives are being made; try again in a moment.";
@@ -95,7 +97,7 @@ http_pack_step(struct http *h)
 		}
 		n = pack_peek(p->pack, &bytes);
 		if (n <= 0)
-			return WANT_CLOSE;
+			return pack_failed(h, (int)n);
 		iov.iov_base = (void *)(uintptr_t)bytes;
 		iov.iov_len = (size_t)n < p->chunk_left ? (size_t)n
 							: p->chunk_left;
@@ -110,7 +112,7 @@ http_pack_step(struct http *h)
 }
 
 /* What is to be sent next, announced.  False: *want says what is waited for,
- * or that it has failed: then what was begun must not look whole. */
+ * or that it has failed. */
 static bool
 open_chunk(struct http *h, enum want *want)
 {
@@ -121,7 +123,7 @@ open_chunk(struct http *h, enum want *want)
 
 	n = pack_peek(p->pack, &bytes);
 	if (n < 0) {
-		*want = n == -EAGAIN ? WANT_DISK : WANT_CLOSE;
+		*want = n == -EAGAIN ? WANT_DISK : pack_failed(h, (int)n);
 		return false;
 	}
 	if (n == 0) {
@@ -144,6 +146,14 @@ put_frame(struct http *h, const char *line)
 	if (conn_need_out(h->conn) != 0)
 		return -ENOMEM;
 	return buf_put(&h->conn->out, line, strlen(line));
+}
+
+/* What was begun must not look whole. */
+static enum want
+pack_failed(struct http *h, int error)
+{
+	client_warn(h->conn, "closed: the archive: %s", strerror(-error));
+	return WANT_CLOSE;
 }
 
 /* The first bytes are there, or there will be none.  False: *want says how it
@@ -189,7 +199,7 @@ pack_head(struct http *h, enum want *want)
 	p->has_begun = true;
 	p->is_chunked = ask.head->minor > 0;
 	if (!p->is_chunked)
-		h->keep = HTTP_CLOSE;
+		http_end_by_close(h);
 	len = snprintf(name, sizeof(name), "%s.%s",
 	    w->http.path.n == 0 ? PACK_ROOT_NAME : path_leaf(&w->http.path),
 	    p->form == PACK_ZIP ? "zip" : "tar");

@@ -42,6 +42,7 @@ struct http {
 	enum http_state state;
 	enum http_keep keep;
 	uint16_t status;
+	bool ends_by_close; /* the end of the connection is the body's */
 	bool is_cut; /* the connection must end: what was promised cannot be */
 	uint64_t began_ns;
 	uint64_t body_from; /* conn->n_sent when its body began */
@@ -97,6 +98,9 @@ enum want
 http_answered(const struct http_ask *, unsigned status, uint64_t body);
 /* What is in out, or was sent, up to now is head: the body begins. */
 void http_body_begins(struct http *);
+/* The body has neither length nor chunks (HTTP/1.0): the connection ends with
+ * it, and is reset when that is before its end. */
+void http_end_by_close(struct http *);
 /* The same for conn->answer, which is freed. */
 enum want http_ended(struct http *);
 

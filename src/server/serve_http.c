@@ -604,6 +604,9 @@ http_ended(struct http *h)
 	enum http_keep keep = h->keep;
 	bool is_cut = h->is_cut;
 
+	/* the kernel has all of it */
+	if (h->ends_by_close && !is_cut)
+		conn_reset_on_close(c, false);
 	http_log(c, h->note, h->method, h->status,
 	    body_sent(h, c->n_sent + buf_len(&c->out)), h->began_ns, is_cut);
 	if (h->skip_left > 0 && keep != HTTP_CLOSE && !is_cut) {
@@ -681,6 +684,14 @@ void
 http_body_begins(struct http *h)
 {
 	h->body_from = h->conn->n_sent + buf_len(&h->conn->out);
+}
+
+void
+http_end_by_close(struct http *h)
+{
+	h->keep = HTTP_CLOSE;
+	h->ends_by_close = true;
+	conn_reset_on_close(h->conn, true);
 }
 
 /* until: of conn->n_sent. */

@@ -3,7 +3,7 @@
 import pytest
 
 from http_client import Http
-from netpan_harness import Netpand, make_file
+from netpan_harness import Netpand, make_file, wait_for
 
 
 @pytest.mark.parametrize("form", ["tar", "zip"])
@@ -24,3 +24,40 @@ def test_head_of_an_archive_is_the_archives(tree, form):
         # and nothing is kept of those that were only asked about
         for _ in range(20):
             assert http.get(path, method="HEAD").status == 200
+
+
+def ask_1_0(http, path):
+    http.send(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    assert http._until(b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """More than sockets hold, as a listing and as an archive."""
+    root = tmp_path_factory.mktemp("wide")
+    for i in range(25000):
+        (root / f"{i:05}{'x' * 240}").touch()
+    return root
+
+
+@pytest.mark.parametrize("path", ["/?json", "/?tar"])
+def test_what_ends_with_the_connection_is_reset_when_cut(wide, path):
+    """HTTP/1.0 has no other end for these: the client must not take the end of
+    a connection that broke for theirs."""
+    with Netpand(wide, workers=1) as server:
+        with Http(server.port) as http:
+            ask_1_0(http, path)
+            whole = len(http._rest())
+        with Http(server.port, receive_buffer=4096) as http:
+            ask_1_0(http, path)
+            died = server.kill_worker()
+            wait_for(lambda: died not in server.workers(), "it is dead")
+            with pytest.raises(ConnectionResetError):
+                assert len(http._rest()) < whole
+    strict = ("--rate-window", "1", "--min-rate", "1024")
+    with Netpand(wide, *strict, workers=1) as server:
+        with Http(server.port, receive_buffer=4096) as http:
+            ask_1_0(http, path)
+            wait_for(lambda: "too slow" in server.log(), "it is closed")
+            with pytest.raises(ConnectionResetError):
+                assert len(http._rest()) < whole
