@@ -89,6 +89,7 @@ board_add(struct board_counter *c, uint64_t n)
 	X(416)            \
 	X(417)            \
 	X(431)            \
+	X(499)            \
 	X(500)            \
 	X(501)            \
 	X(503)

@@ -114,7 +114,6 @@ http_folder(const struct http_ask *ask)
 	f->is_counted = is_resorted(&f->listing);
 	w->n_sorted += f->is_counted;
 	c->source->n_sorted += f->is_counted;
-	h->status = 200;
 	conn_set_state(c, CONN_ANSWER);
 	if (folder_need_fill(h) != 0)
 		return WANT_CLOSE;
@@ -466,6 +465,7 @@ folder_begin(struct http *h, enum want *want)
 		return false;
 	}
 	f->has_begun = true;
+	h->status = 200;
 	if (!f->is_chunked)
 		http_end_by_close(h);
 	http_take_request(h, &ask);

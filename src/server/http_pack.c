@@ -53,7 +53,6 @@ http_pack(const struct http_ask *ask, enum pack_form form)
 	}
 	c->source->n_packs++;
 	h->state = HTTP_PACK;
-	h->status = 200;
 	h->pack->form = form;
 	h->pack->is_head = ask->head->method == HTTP_HEAD;
 	conn_set_state(c, CONN_ANSWER);
@@ -197,6 +196,7 @@ pack_head(struct http *h, enum want *want)
 	    conn_need_out(c) != 0)
 		return false;
 	p->has_begun = true;
+	h->status = 200;
 	p->is_chunked = ask.head->minor > 0;
 	if (!p->is_chunked)
 		http_end_by_close(h);

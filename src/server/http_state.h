@@ -41,7 +41,7 @@ struct http {
 	struct conn *conn;
 	enum http_state state;
 	enum http_keep keep;
-	uint16_t status;
+	uint16_t status; /* 0: its head is not written yet */
 	bool ends_by_close; /* the end of the connection is the body's */
 	bool is_cut; /* the connection must end: what was promised cannot be */
 	uint64_t began_ns;

@@ -18,6 +18,8 @@
 #define FLUSH_AT (CONN_OUT_SIZE / 4)
 /* A body that nobody wants is read up to this, to keep the connection. */
 #define SKIP_BYTES (64 * 1024)
+/* For the log alone: nobody was there any more to be answered. */
+#define STATUS_GONE 499
 static_assert(
     HOT_BODY_MAX + HTTP_FILE_HEAD_MAX + 256 < CONN_OUT_SIZE - FLUSH_AT,
     "an answer from memory fits behind those that are kept back");
@@ -708,9 +710,12 @@ http_closed(struct conn *c)
 
 	if (h == NULL)
 		return;
-	if (h->state != HTTP_SKIP)
+	if (h->state != HTTP_SKIP) {
+		if (h->status == 0)
+			h->status = c->is_gone ? STATUS_GONE : 500;
 		http_log(c, h->note, h->method, h->status,
 		    body_sent(h, c->n_sent), h->began_ns, true);
+	}
 	http_free(c);
 }
 

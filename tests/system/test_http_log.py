@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import struct
 
 from http_client import Http, raw
 from netpan_harness import Netpand, wait_for
@@ -99,3 +101,26 @@ def test_a_sorted_listing_keeps_its_limit(tree):
         sizes = [e["size"] for e in page["entries"] if e["type"] == "file"]
         assert len(page["entries"]) == 7
         assert sizes == sorted(sizes, reverse=True)
+
+
+def test_who_leaves_before_the_answer_is_499(tree, tmp_path):
+    log = tmp_path / "access.log"
+    with open(tree / "sparse", "wb") as f:
+        f.truncate(1 << 40)
+    with Netpand(tree, "--access-log", log, workers=1) as server:
+        with Http(server.port) as http:
+            http.send(b"GET /sparse HTTP/1.1\r\nHost: x\r\n"
+                      b"Want-Repr-Digest: sha-256=1\r\n\r\n")
+            with Http(server.port) as other:
+                # it has been read, and is waited for
+                wait_for(lambda: json.loads(other.get("/@/status").body)
+                         ["jobs"] > 0, "the digest is computed")
+                http.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                       struct.pack("ii", 1, 0))
+                http.close()
+                line = wait_for(
+                    lambda: [t for t in log.read_text().splitlines()
+                             if "/sparse" in t], "it is logged")[0]
+                assert '"GET /sparse HTTP/1.1" 499 0 ' in line
+                metrics = other.get("/@/metrics").body
+                assert b'{status="499"} 1\n' in metrics
