@@ -21,7 +21,9 @@
 /* A chunk's size line, of fixed length, is written before its bytes are
  * known; what ends it and the body needs this much behind them. */
 #define CHUNK_HEAD 10 /* "0003fff0\r\n" */
-#define CHUNK_TAIL 7 /* "\r\n0\r\n\r\n" */
+#define CHUNK_END 2 /* "\r\n" */
+#define CHUNK_LAST 5 /* "0\r\n\r\n" */
+#define CHUNK_TAIL (CHUNK_END + CHUNK_LAST)
 
 /* A page may load its style from here, and nothing else from anywhere. */
 #define PAGE_POLICY                                                       \
@@ -429,7 +431,10 @@ http_folder_step(struct http *h)
 		c->out = f->fill;
 		buf_init(&f->fill, NULL, 0);
 		f->filled = false;
-		if (!f->is_chunked)
+		if (f->is_chunked)
+			h->n_framing += CHUNK_HEAD + CHUNK_END +
+					(f->is_whole ? CHUNK_LAST : 0);
+		else
 			buf_drop(&c->out, CHUNK_HEAD);
 		return WANT_NOTHING;
 	}
@@ -516,9 +521,9 @@ frame_chunk(struct http_folder *f)
 		*--digit = (unsigned char)hex[n & 15];
 	if (!f->is_chunked)
 		return;
-	buf_put(&f->fill, "\r\n", 2);
+	buf_put(&f->fill, "\r\n", CHUNK_END);
 	if (f->is_whole)
-		buf_put(&f->fill, "0\r\n\r\n", 5);
+		buf_put(&f->fill, "0\r\n\r\n", CHUNK_LAST);
 }
 
 void

@@ -144,6 +144,7 @@ put_frame(struct http *h, const char *line)
 		return 0;
 	if (conn_need_out(h->conn) != 0)
 		return -ENOMEM;
+	h->n_framing += strlen(line);
 	return buf_put(&h->conn->out, line, strlen(line));
 }
 

@@ -46,6 +46,7 @@ struct http {
 	bool is_cut; /* the connection must end: what was promised cannot be */
 	uint64_t began_ns;
 	uint64_t body_from; /* conn->n_sent when its body began */
+	uint64_t n_framing; /* bytes behind that which frame chunks */
 	enum board_method method;
 	struct http_note *note; /* for the log; NULL: none is written */
 	struct job job; /* whatever waits for the disk: one at a time */

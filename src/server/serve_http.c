@@ -696,11 +696,14 @@ http_end_by_close(struct http *h)
 	conn_reset_on_close(h->conn, true);
 }
 
-/* until: of conn->n_sent. */
+/* until: of conn->n_sent.  In one that is cut off the last framing may not have
+ * been sent: a few bytes too little then. */
 static uint64_t
 body_sent(const struct http *h, uint64_t until)
 {
-	return until > h->body_from ? until - h->body_from : 0;
+	uint64_t before = h->body_from + h->n_framing;
+
+	return until > before ? until - before : 0;
 }
 
 static void

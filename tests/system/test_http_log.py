@@ -124,3 +124,22 @@ def test_who_leaves_before_the_answer_is_499(tree, tmp_path):
                 assert '"GET /sparse HTTP/1.1" 499 0 ' in line
                 metrics = other.get("/@/metrics").body
                 assert b'{status="499"} 1\n' in metrics
+
+
+def test_the_bytes_are_those_of_the_body(tree, tmp_path):
+    """Without what frames it: one chunk, or many."""
+    log = tmp_path / "access.log"
+    (tree / "f").write_bytes(b"x" * 1000000)
+    for i in range(3000):
+        (tree / f"{i:04}{'y' * 200}").touch()
+    with Netpand(tree, "--access-log", log, workers=1) as server:
+        want = []
+        with Http(server.port) as http:
+            for path in "/?json&limit=1", "/?json", "/?tar", "/?zip":
+                want.append(len(http.get(path).body))
+        for path in "/?json&limit=1", "/?json", "/?tar":
+            got = raw(server.port, f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            want.append(len(got.partition(b"\r\n\r\n")[2]))
+        lines = wait_for(lambda: (t := log.read_text().splitlines())
+                         and len(t) >= len(want) and t, "they are logged")
+        assert [int(line.split('"')[2].split()[1]) for line in lines] == want
