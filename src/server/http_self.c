@@ -1,5 +1,6 @@
 /* What netpand says of itself, under /@/: the pages' style, its counts, and
  * whether it is well. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,10 @@ static const struct page pages[] = {
 };
 
 #define PREFIX "/@/"
+#define HEAD_MAX 512
+
+static_assert(HTTP_FLUSH_AT + HEAD_MAX + METRICS_ROOM <= CONN_OUT_SIZE,
+    "a page fits behind the answers that are kept back");
 
 bool
 http_is_self(struct str path)
@@ -69,6 +74,8 @@ http_self(const struct http_ask *ask)
 	buf_init(&body, mem, METRICS_ROOM);
 	if (page->write(&body, w, &status) != 0 || conn_need_out(c) != 0)
 		goto out;
+	if (buf_room(&c->out) < HEAD_MAX + METRICS_ROOM)
+		buf_compact(&c->out);
 	http_begin(&r, &c->out, &w->http.second, status, ask->keep);
 	reply_field(&r, "Content-Type",
 	    (struct str){ .p = page->type, .len = strlen(page->type) });

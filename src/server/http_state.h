@@ -18,6 +18,10 @@
 #include "server/pack_name.h"
 #include "server/window.h"
 
+/* Answers kept back for company are sent when they come to so much: no request
+ * is looked at while more is kept. */
+#define HTTP_FLUSH_AT (CONN_OUT_SIZE / 4)
+
 /* What one worker's HTTP connections share: it is in use only while one
  * request is looked at. */
 struct http_desk {

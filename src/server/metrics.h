@@ -13,7 +13,7 @@
 
 /* What either of the first two needs at most: FDPOOL_WORKERS_MAX workers, and
  * each number as long as it can be. */
-#define METRICS_ROOM (192 * 1024)
+#define METRICS_ROOM (184 * 1024)
 #define METRICS_HEALTH_ROOM 64
 
 /* The media type of metrics_prometheus. */

@@ -14,14 +14,12 @@
 #include "server/http_state.h"
 #include "server/worker.h"
 
-/* Answers kept back for company are sent when they come to so much. */
-#define FLUSH_AT (CONN_OUT_SIZE / 4)
 /* A body that nobody wants is read up to this, to keep the connection. */
 #define SKIP_BYTES (64 * 1024)
 /* For the log alone: nobody was there any more to be answered. */
 #define STATUS_GONE 499
 static_assert(
-    HOT_BODY_MAX + HTTP_FILE_HEAD_MAX + 256 < CONN_OUT_SIZE - FLUSH_AT,
+    HOT_BODY_MAX + HTTP_FILE_HEAD_MAX + 256 < CONN_OUT_SIZE - HTTP_FLUSH_AT,
     "an answer from memory fits behind those that are kept back");
 
 /* ---- the conversation, in its order ---- */
@@ -126,7 +124,7 @@ http_next(struct conn *c)
 	struct http_desk *d = &c->worker->http;
 	int r;
 
-	if (buf_len(&c->out) > FLUSH_AT) {
+	if (buf_len(&c->out) > HTTP_FLUSH_AT) {
 		r = conn_flush(c, false);
 		if (r != 0)
 			return r == -EAGAIN ? WANT_WRITE : WANT_CLOSE;
