@@ -268,7 +268,7 @@ conn_close(struct conn *c)
 	link_remove(&c->ready);
 	c->woken = false;
 	conn_set_state(c, CONN_CLOSING);
-	busy = c->door->has_job != NULL && c->door->has_job(c, true);
+	busy = c->door->stop_jobs != NULL && c->door->stop_jobs(c);
 	if (!busy)
 		conn_finish(c);
 }
@@ -292,7 +292,7 @@ conn_job_done(struct conn *c)
 {
 	if (c->state != CONN_CLOSING)
 		conn_wake(c);
-	else if (!c->door->has_job(c, true))
+	else if (!c->door->stop_jobs(c))
 		conn_finish(c);
 }
 

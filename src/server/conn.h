@@ -50,9 +50,10 @@ struct door {
 	/* The connection closes: free what conn->answer points to; no job of
 	 * it is out.  NULL: nothing to do. */
 	void (*closed)(struct conn *);
-	/* Is a job of this connection out?  With stop, those that are shall
-	 * end early.  NULL: the door has no jobs. */
-	bool (*has_job)(struct conn *, bool stop);
+	/* The connection is closed: jobs that are out shall end early.  True
+	 * while one is; conn_job_done asks again.  NULL: the door has no
+	 * jobs. */
+	bool (*stop_jobs)(struct conn *);
 };
 
 struct conn {

@@ -64,6 +64,8 @@ static void file_free(struct hot_file *);
 struct hot *
 hot_new(const struct hot_options *opt)
 {
+	unsigned folders = opt->max_fds / 4 < FOLDERS_MAX ? opt->max_fds / 4
+							  : FOLDERS_MAX;
 	struct hot *h;
 
 	if (sodium_init() < 0)
@@ -74,14 +76,12 @@ hot_new(const struct hot_options *opt)
 	h->opt = *opt;
 	link_init(&h->lru);
 	crypto_shorthash_keygen(h->key);
-	h->names = held_table_new(opt->store,
-	    opt->max_fds / 4 < FOLDERS_MAX ? opt->max_fds / 4 : FOLDERS_MAX);
+	h->names = held_table_new(opt->store, folders);
 	if (h->names == NULL) {
 		free(h);
 		return NULL;
 	}
-	h->opt.max_fds -= opt->max_fds / 4 < FOLDERS_MAX ? opt->max_fds / 4
-							 : FOLDERS_MAX;
+	h->opt.max_fds -= folders;
 	return h;
 }
 
@@ -236,6 +236,7 @@ file_new(const struct path *path, const struct store_meta *meta, uint32_t hash,
 	etag_len = etag_format(etag, meta->ino, meta->size, meta->mtime_ns);
 	len = http_file_head(
 	    head, path, meta, (struct str){ .p = etag, .len = etag_len });
+	assert(len > 0);
 	/* name, NUL, head */
 	f = malloc(sizeof(*f) + path->len + 1u + len);
 	if (f == NULL)

@@ -48,7 +48,7 @@ static bool must_skip(const struct head *);
 static uint64_t body_sent(const struct http *, uint64_t until);
 static void job_done(struct job *);
 static void http_closed(struct conn *);
-static bool http_has_job(struct conn *, bool stop);
+static bool http_stop_jobs(struct conn *);
 
 /* A file that is not in the kernel's memory. */
 struct http_opening {
@@ -721,19 +721,18 @@ http_closed(struct conn *c)
 }
 
 static bool
-http_has_job(struct conn *c, bool stop)
+http_stop_jobs(struct conn *c)
 {
 	struct http *h = c->answer;
 
 	if (h == NULL)
 		return false;
-	if (stop)
-		helpers_cancel(c->worker->helpers, &h->job);
+	helpers_cancel(c->worker->helpers, &h->job);
 	return http_pack_stop(h) || h->job.is_out;
 }
 
 const struct door door_http = {
 	.step = http_step,
 	.closed = http_closed,
-	.has_job = http_has_job,
+	.stop_jobs = http_stop_jobs,
 };

@@ -127,14 +127,13 @@ fetch_done(struct job *j)
 }
 
 static bool
-push_has_job(struct conn *c, bool stop)
+push_stop_jobs(struct conn *c)
 {
 	struct push *p = c->answer;
 
 	if (p == NULL)
 		return false;
-	if (stop)
-		helpers_cancel(c->worker->helpers, &p->fetch);
+	helpers_cancel(c->worker->helpers, &p->fetch);
 	return p->fetch.is_out;
 }
 
@@ -153,5 +152,5 @@ push_closed(struct conn *c)
 const struct door door_push = {
 	.step = push_step,
 	.closed = push_closed,
-	.has_job = push_has_job,
+	.stop_jobs = push_stop_jobs,
 };

@@ -180,5 +180,5 @@ train_more(struct conn *c)
 const struct door door_train = {
 	.step = train_step,
 	.closed = answer_cut_off,
-	.has_job = answer_has_job,
+	.stop_jobs = answer_stop_jobs,
 };

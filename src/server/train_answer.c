@@ -128,14 +128,13 @@ answer_step(struct conn *c, enum want *want)
 }
 
 bool
-answer_has_job(struct conn *c, bool stop)
+answer_stop_jobs(struct conn *c)
 {
 	struct answer *a = c->answer;
 
 	if (a == NULL)
 		return false;
-	if (stop)
-		helpers_cancel(c->worker->helpers, &a->disk);
+	helpers_cancel(c->worker->helpers, &a->disk);
 	return a->disk.is_out;
 }
 

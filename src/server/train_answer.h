@@ -31,7 +31,8 @@ enum answer_begun answer_begin(struct conn *, const struct train_frame *,
  */
 bool answer_step(struct conn *, enum want *want);
 
-bool answer_has_job(struct conn *, bool stop);
+/* As a door's stop_jobs. */
+bool answer_stop_jobs(struct conn *);
 /* Frees it; no job may be out. */
 void answer_free(struct conn *);
 /* The same for one that is not whole, if there is one, with its log line. */
