@@ -25,6 +25,7 @@
 #include "server/door.h"
 #include "server/pack.h"
 #include "server/push_file.h"
+#include "server/source.h"
 #include "server/train_answer.h"
 #include "server/walks.h"
 #include "server/worker.h"
@@ -243,6 +244,7 @@ make_world(void)
 	slab_init(&w->outs, CONN_OUT_SIZE, 4);
 	slab_init(&w->answers, answer_size, 4);
 	timer_wheel_init(&w->timers, w->now_ms);
+	sources_init(&w->sources, 0);
 	w->slots = 1;
 	w->conns = &conn;
 }
