@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "server/control.h"
@@ -86,6 +87,9 @@ main(int argc, char **argv)
 	struct options o;
 	char why[256];
 
+	/* else a client's socket becomes 2, and the log is written to him */
+	if (fd_fill_std() != 0)
+		return EXIT_ERROR;
 	if (argc == 4 && strcmp(argv[1], WIRE_LOGGER_FLAG) == 0)
 		return as_logger(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], WIRE_WORKER_FLAG) == 0)

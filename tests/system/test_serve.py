@@ -15,7 +15,7 @@ import pytest
 
 from http_client import Http
 from netpan_harness import (BUILD, NETPAND, PATIENCE, Netpand, children,
-                            is_alive, is_sanitized, make_file, make_tree,
+                            free_port, is_alive, is_sanitized, make_file, make_tree,
                             netpan, open_fds, proc_stat, sha256, wait_for)
 
 HELLO = b"\xf5TRN\x01\0\0\0"
@@ -55,6 +55,12 @@ def read_to_end(s):
         while piece := s.recv(1 << 16):
             data += piece
     return data
+
+
+def connected(port):
+    """A socket, or None while nobody listens there."""
+    with contextlib.suppress(ConnectionRefusedError):
+        return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
 
 def get_bytes(s, *names):
@@ -154,6 +160,33 @@ def test_what_cannot_be_started(args, words):
                           capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert words in done.stderr
+
+
+def test_closed_standard_descriptors(tree):
+    """No client's socket becomes one of them, and is sent the log."""
+    def close_all():
+        for fd in 0, 1, 2:
+            os.close(fd)
+
+    port = free_port()
+    server = subprocess.Popen(
+        [NETPAND, "--listen", f"127.0.0.1:{port}", "--workers", "1", tree],
+        preexec_fn=close_all)
+    try:
+        s = wait_for(lambda: connected(port), "netpand listens")
+        s.sendall(HELLO)
+        assert read_exactly(s, 8) == HELLO
+        with s:
+            for _ in range(3):
+                s.sendall(get_frame(b"missing"))
+                kind, _, payload = read_frame(s)
+                assert (kind, payload[:2]) == (0x85, b"\x03\0")
+        for pid in [server.pid, *children(server.pid)]:
+            fds = open_fds(pid)
+            assert [fds[fd] for fd in (0, 1, 2)] == ["/dev/null"] * 3
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE) == 0
 
 
 def test_more_slots_than_descriptors_is_refused(tree):
