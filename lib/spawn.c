@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -16,13 +17,16 @@ static _Noreturn void child_main(int chan_fd, int master_pid,
     const struct fdpool_options *, void (*close_others)(void *), void *arg);
 static int child_die_with(int master_pid);
 static void child_reset_signals(void);
+static void child_await_hello(int chan_fd);
 static _Noreturn void child_exec(int chan_fd, const struct fdpool_options *);
 static int place_fds(const int *fds, unsigned n);
 
 /*
  * fork and then pidfd_open, not clone3: the C library's own fork keeps its
- * locks sound for a child that goes on in this program, and a child that
- * nobody has reaped cannot give its number to another.
+ * locks sound for a child that goes on in this program.  The caller may have
+ * ended children reaped as they end (SIGCHLD ignored, or a handler), and then
+ * the number would be nobody's or another's: the child does nothing of its own
+ * before it has its hello.
  */
 int
 fdp_spawn(struct fdp_child *child, const struct fdpool_options *opt,
@@ -114,6 +118,7 @@ child_main(int chan_fd, int master_pid, const struct fdpool_options *opt,
 	if (child_die_with(master_pid) != 0)
 		_exit(EXIT_START);
 	child_reset_signals();
+	child_await_hello(chan_fd);
 	if (opt->run == NULL)
 		child_exec(chan_fd, opt);
 	close_others(arg);
@@ -145,6 +150,16 @@ child_reset_signals(void)
 		(void)sigaction(sig, &action, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Or the end of the channel, when it will not get one. */
+static void
+child_await_hello(int chan_fd)
+{
+	struct pollfd pfd = { .fd = chan_fd, .events = POLLIN };
+
+	while (poll(&pfd, 1, -1) == -1 && errno == EINTR)
+		;
 }
 
 static _Noreturn void

@@ -16,6 +16,8 @@ struct fdp_child {
 /*
  * Forks a worker as the options say.  close_others(arg) is called in a child
  * that stays this program (run), to close the pool's other descriptors.
+ * The child waits until it is sent its first message: what ends at once ends
+ * after fdp_spawn has returned.
  * 0, and the descriptors are the caller's, or -errno and no child is left.
  */
 int fdp_spawn(struct fdp_child *, const struct fdpool_options *,

@@ -254,6 +254,44 @@ status_taken_by_others(void **state)
 	signal(SIGCHLD, SIG_DFL);
 }
 
+static int
+ends_at_once(int chan_fd, void *arg)
+{
+	(void)chan_fd;
+	(void)arg;
+	return 3;
+}
+
+static void
+reap_all(int sig)
+{
+	int saved = errno;
+
+	(void)sig;
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	errno = saved;
+}
+
+/* The pool has its hand on each child before that can end, whoever reaps it. */
+static void
+ended_before_it_is_known(void **state)
+{
+	void (*const reapers[])(int) = { SIG_IGN, reap_all };
+	struct fdpool_options opt = { .run = ends_at_once, .workers = 16 };
+	struct rig rig;
+
+	(void)state;
+	for (size_t i = 0; i < nitems(reapers); i++) {
+		signal(SIGCHLD, reapers[i]);
+		rig_start(&rig, &opt);
+		UNTIL(&rig, rig.n_of[FDPOOL_EV_ENDED] >= 32);
+		assert_int_equal(rig.n_of[FDPOOL_EV_START_FAILED], 0);
+		rig_end(&rig);
+		signal(SIGCHLD, SIG_DFL);
+	}
+}
+
 /* ---- stopped and silent ---- */
 
 static void
@@ -956,6 +994,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(last_words_count),
 		cmocka_unit_test(a_hundred_deaths),
 		cmocka_unit_test(status_taken_by_others),
+		cmocka_unit_test(ended_before_it_is_known),
 		cmocka_unit_test(stopped_and_continued),
 		cmocka_unit_test(silent_ones_clients_move_on),
 		cmocka_unit_test(stopped_too_long),
