@@ -21,6 +21,7 @@ struct target {
 };
 
 static int look(int, const char *, struct stat *);
+static bool leads_to_special(int, const char *);
 static int open_below(int, const char *, bool);
 static bool open_up(int, unsigned *);
 static const char *self_path(char[SELF_SIZE], int);
@@ -165,6 +166,8 @@ target_is_free(int parent_fd, const char *name)
 	int r;
 
 	r = look(parent_fd, name, &st);
+	if (r == 0 && S_ISLNK(st.st_mode) && leads_to_special(parent_fd, name))
+		return -EEXIST;
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -298,6 +301,16 @@ look(int parent_fd, const char *name, struct stat *st)
 	return S_ISDIR(st->st_mode)			      ? -EISDIR
 	       : S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ? 0
 							      : -EEXIST;
+}
+
+/* As /dev/stdout does, which a file in its place would take from all. */
+static bool
+leads_to_special(int parent_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(parent_fd, name, &st, 0) == 0 && !S_ISREG(st.st_mode) &&
+	       !S_ISDIR(st.st_mode);
 }
 
 static int

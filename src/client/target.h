@@ -53,14 +53,15 @@ bool place_open_up(const struct place *, unsigned *tries);
 int target_make_folder(int parent_fd, const char *name);
 
 /* May a file have this name?  0, also when a file or a link has it, which is
- * replaced; -EISDIR (a folder), -EEXIST (a device, a socket, a pipe), -errno */
+ * replaced; -EISDIR (a folder), -EEXIST (a device, a socket, a pipe, or a link
+ * to one), -errno */
 int target_is_free(int parent_fd, const char *name);
 
 enum target_has { TARGET_NOTHING, TARGET_SAME, TARGET_OTHER };
 
 /* Compares what is there with the file by kind, size and mtime.  The mode of
- * what is the same is set, as far as we may.  enum target_has, or as
- * target_is_free says. */
+ * what is the same is set, as far as we may.  A link is TARGET_OTHER wherever it
+ * leads.  enum target_has, or as target_is_free says. */
 int target_compare(int parent_fd, const struct entry *);
 
 /* Is there a part of this file?  Its length must be more than 0. */

@@ -262,6 +262,7 @@ def place(tmp_path):
     (place / "dangling").symlink_to("nothing")
     (place / "mine").write_bytes(b"mine")
     os.mkfifo(place / "fifo")
+    (place / "to fifo").symlink_to("fifo")
     return place
 
 
@@ -290,6 +291,7 @@ def test_where_a_file_comes_to(place, name, comes_to):
     ("dir", "A folder is in its place here"),
     ("dir/", "A folder is in its place here"),
     ("fifo", "What is in its place here is no file"),
+    ("to fifo", "What is in its place here is no file"),
     ("new/", "Cannot write in new/: No such file or directory"),
     ("new/.", "Cannot write in new/.: No such file or directory"),
     ("new/x", "Cannot write in new/: No such file or directory"),
