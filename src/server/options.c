@@ -159,6 +159,10 @@ option_apply(struct options *o, const struct option_row *row, const char *arg,
 					(row->type == TYPE_SECONDS ? 1000 : 1);
 		return 0;
 	case TYPE_STRING:
+		if (*arg == '\0') {
+			snprintf(why, cap, "--%s needs a value", row->name);
+			return -1;
+		}
 		*(const char **)(void *)((char *)o + row->field) = arg;
 		return 0;
 	case TYPE_LISTEN:
