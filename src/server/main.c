@@ -81,6 +81,17 @@ status(const struct options *o)
 	return EXIT_ERROR;
 }
 
+/* What was printed and did not arrive is no success. */
+static int
+print_end(int status)
+{
+	if (ferror(stdout) || fclose(stdout) == EOF) {
+		fprintf(stderr, "netpand: cannot write to standard output\n");
+		return EXIT_ERROR;
+	}
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -103,13 +114,13 @@ main(int argc, char **argv)
 	switch (o.action) {
 	case OPTIONS_HELP:
 		options_print_help();
-		return EXIT_OK;
+		return print_end(EXIT_OK);
 	case OPTIONS_VERSION:
 		printf("netpand %s\n", NETPAN_VERSION);
-		return EXIT_OK;
+		return print_end(EXIT_OK);
 	case OPTIONS_STATUS_TEXT:
 	case OPTIONS_STATUS_JSON:
-		return status(&o);
+		return print_end(status(&o));
 	case OPTIONS_SERVE:
 		break;
 	}

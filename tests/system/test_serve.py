@@ -141,6 +141,17 @@ def test_wrong_command_lines(args, words):
     assert words in done.stderr and done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["--status=json"]])
+def test_output_that_cannot_be_written(tree, words):
+    with Netpand(tree) as server, open("/dev/full", "w") as full:
+        if words[0].startswith("--status"):
+            words = words + ["--control", server.control]
+        done = subprocess.run([NETPAND, *words], stdout=full,
+                              stderr=subprocess.PIPE, timeout=PATIENCE)
+    assert done.returncode == 1
+    assert done.stderr == b"netpand: cannot write to standard output\n"
+
+
 @pytest.mark.parametrize("args, words", [
     (["/nonexistent"], "No such file"),
     (["/etc/passwd"], "Not a directory"),
