@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from netpan_harness import NETPAN, NETPAND, REPO
+from netpan_harness import NETPAN, NETPAND, REPO, Netpand, wait_for
 
 pytestmark = pytest.mark.once
 
@@ -105,6 +105,16 @@ def test_links_lead_somewhere(name):
         if not re.match(r"[a-z]+:|#", link):
             target = path.parent / link.partition("#")[0]
             assert target.exists(), f"{name} links to {link}"
+
+
+def test_readme_shows_what_netpand_says(tmp_path):
+    """The first look has what a start prints, line by line."""
+    said = re.compile(r"listening on .*\n((.*\n)*?.*get -r .*\n)")
+    with Netpand(tmp_path, workers=1) as server:
+        found = wait_for(lambda: said.search(server.log()), "all is said")
+        shown = found[1].replace(str(tmp_path), "build/sample")
+        shown = shown.replace(str(server.port), "8686")
+    assert shown in (REPO / "README.md").read_text()
 
 
 def test_readme_words_are_words_of_make():
