@@ -293,8 +293,8 @@ hear_last_words(struct fdpool *p, struct fdp_member *m)
 		;
 }
 
-/* The process is gone, or given up; its account stays open until all that it had not
- * received is back. */
+/* The process is gone, or given up; its account stays open until all that it
+ * had not received is back. */
 static void
 member_ended(struct fdpool *p, struct fdp_member *m)
 {

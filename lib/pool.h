@@ -52,8 +52,7 @@ struct fdp_member {
 	bool full; /* the channel took no more; retried */
 	int64_t paused_to; /* it had no descriptors; FDP_NEVER: it is not */
 	bool owes_drain;
-	bool
-	    asked; /* for room, and has neither made some nor had a beat since */
+	bool asked; /* for room; it has made none and had no beat since */
 
 	/* hearing from it */
 	uint32_t seen;

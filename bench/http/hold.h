@@ -1,4 +1,4 @@
-/* Opens connections and keeps them, for as long as the program's input lasts. */
+/* Opens connections and keeps them, as long as the program's input lasts. */
 #ifndef HOLD_H
 #define HOLD_H
 

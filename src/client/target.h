@@ -60,8 +60,8 @@ int target_is_free(int parent_fd, const char *name);
 enum target_has { TARGET_NOTHING, TARGET_SAME, TARGET_OTHER };
 
 /* Compares what is there with the file by kind, size and mtime.  The mode of
- * what is the same is set, as far as we may.  A link is TARGET_OTHER wherever it
- * leads.  enum target_has, or as target_is_free says. */
+ * what is the same is set, as far as we may.  A link is TARGET_OTHER wherever
+ * it leads.  enum target_has, or as target_is_free says. */
 int target_compare(int parent_fd, const struct entry *);
 
 /* Is there a part of this file?  Its length must be more than 0. */

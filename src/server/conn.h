@@ -125,8 +125,8 @@ bool conn_set_source(struct conn *);
 void conn_idle(struct conn *);
 
 /*
- * Reads what has come into conn->in (which gets memory if it has none).  A short
- * count was all there is, and is remembered: no call is made in vain.
+ * Reads what has come into conn->in (which gets memory if it has none).  A
+ * short count was all there is, and is remembered: no call is made in vain.
  * Returns a count, 0 at the end of what the client sends, -EAGAIN, -ENOBUFS
  * (in is full), -ENOMEM, or what recv said.
  */

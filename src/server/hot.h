@@ -26,8 +26,8 @@
 
 struct hot;
 
-/* When a window of a file was last seen in memory, by the number of WINDOW_BYTES
- * before it; all who send the file share the look. */
+/* When a window of a file was last seen in memory, by the number of
+ * WINDOW_BYTES before it; all who send the file share the look. */
 struct hot_window {
 	uint32_t number;
 	uint32_t seen_s; /* of the loop's clock, and one more; 0: never */

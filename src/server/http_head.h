@@ -36,8 +36,8 @@ void http_second_set(struct http_second *, int64_t second);
 
 #define HTTP_FILE_HEAD_MAX 2048
 
-/* The rest of a 200's head for a file, with the empty line: type, length, times,
- * tag, and what keeps a browser from running it.  Returns its length. */
+/* The rest of a 200's head for a file, with the empty line: type, length,
+ * times, tag, and what keeps a browser from running it.  Returns its length. */
 size_t http_file_head(char out[HTTP_FILE_HEAD_MAX], const struct path *,
     const struct store_meta *, struct str etag);
 

@@ -97,8 +97,9 @@ enum want http_say_errno(const struct http_ask *, int error);
 struct http *http_new(const struct http_ask *);
 void http_free(struct conn *);
 
-/* A whole answer, with body bytes of body, is in out or sent: its log line, its deadline, and what is
- * next: WANT_NOTHING, or the end of the connection. */
+/* A whole answer, with body bytes of body, is in out or sent: its log line,
+ * its deadline, and what is next: WANT_NOTHING, or the end of the
+ * connection. */
 enum want
 http_answered(const struct http_ask *, unsigned status, uint64_t body);
 /* What is in out, or was sent, up to now is head: the body begins. */

@@ -22,10 +22,10 @@ enum listen_reach { LISTEN_NO_ADDRESS, LISTEN_LOOPBACK, LISTEN_BEYOND };
 enum listen_reach listen_reach(const char *addr);
 
 /*
- * Takes over listening sockets that a service manager has opened (sd_listen_fds(3):
- * LISTEN_PID, LISTEN_FDS, from descriptor 3 on), and the two variables out of
- * the environment.  How many, 0 for none, or -EINVAL: one of them is no
- * listening stream socket of TCP or of this machine.
+ * Takes over listening sockets that a service manager has opened
+ * (sd_listen_fds(3): LISTEN_PID, LISTEN_FDS, from descriptor 3 on), and the
+ * two variables out of the environment.  How many, 0 for none, or -EINVAL: one
+ * of them is no listening stream socket of TCP or of this machine.
  */
 int listen_inherited(int *fds, unsigned cap, const char *congestion);
 

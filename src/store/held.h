@@ -6,8 +6,8 @@
  * price of a fraction of it.
  *
  * Names in the same folder share its descriptor.  Not thread-safe: one table
- * belongs to one thread.  No call waits for a disk where the store cannot stall:
- * what is asked was opened a moment ago, or is asked often.
+ * belongs to one thread.  No call waits for a disk where the store cannot
+ * stall: what is asked was opened a moment ago, or is asked often.
  */
 #ifndef STORE_HELD_H
 #define STORE_HELD_H
