@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,11 @@
 #define CLIENTS_A_TURN 256
 #define PASS_MS 50
 #define PATIENT_NS 200000
+
+/* Larger blocks are mappings of their own, and go back to the kernel when they
+ * are freed.  malloc(3) alone takes the first that is freed for a sign that
+ * such are wanted again, and keeps them all from then on. */
+#define MAP_BYTES (128 * 1024)
 
 /* Free blocks that are kept: a busy worker's, not a flood's. */
 #define KEEP_INS 256
@@ -56,6 +62,7 @@ worker_main(unsigned slots)
 
 	confine_self("netpand-worker");
 	signal(SIGUSR1, SIG_IGN);
+	mallopt(M_MMAP_THRESHOLD, MAP_BYTES);
 	r = worker_set_up(&w, slots);
 	if (r == 0)
 		r = worker_loop(&w);

@@ -3,17 +3,19 @@
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import socket
 import struct
 import threading
+from pathlib import Path
 
 import pytest
 
 from http_client import Http
-from netpan_harness import (Netpand, make_file, netpan, open_fds, sha256,
-                            wait_for)
+from netpan_harness import (Netpand, is_sanitized, make_file, netpan,
+                            open_fds, sha256, wait_for)
 from train_client import HEAD, HELLO, TrainClient, put_get, put_list, put_tree
 
 HUGE = 1 << 40
@@ -177,6 +179,30 @@ def test_listings_of_others(tree):
             assert http.reply().status == 200
             http.close()
         other.close()
+
+
+def resident_kib(server):
+    """Of its one worker."""
+    status = Path(f"/proc/{server.workers()[0]}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+
+@pytest.mark.skipif(is_sanitized(), reason="its memory is another matter")
+def test_memory_goes_back_after_a_flood(tree):
+    """What many slow readers needed is not kept when they have gone."""
+    make_wide(tree / "wide")
+    with Netpand(tree, workers=1) as server:
+        before = resident_kib(server)
+        for _ in range(2):
+            slow = [ask(server, HTTP, NARROW) for _ in range(300)]
+            for client in slow:
+                client.socket.recv(1, socket.MSG_PEEK)
+            assert resident_kib(server) > before + (64 << 10)
+            for client in slow:
+                reset(client)
+            wait_for(lambda: server.status()["total"]["held"] == 0, "all left")
+        wait_for(lambda: resident_kib(server) < before + (48 << 10),
+                 "their memory has gone with them")
 
 
 def test_archives_of_others(tree):
