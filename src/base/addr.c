@@ -83,6 +83,16 @@ addr_block_has(const struct addr_block *b, const struct addr *a)
 	       ((a->bytes[whole] ^ b->addr.bytes[whole]) & mask) == 0;
 }
 
+struct addr
+addr_source(const struct addr *a)
+{
+	struct addr source = *a;
+
+	if (source.family == 6)
+		memset(source.bytes + 8, 0, 8);
+	return source;
+}
+
 static unsigned
 size_of(uint8_t family)
 {

@@ -26,6 +26,10 @@ bool addr_parse(struct addr *a, const char *s, size_t len);
 /* "local" for none.  Returns out. */
 char *addr_text(char out[ADDR_TEXT], const struct addr *);
 
+/* What counts as one client, however many addresses he has: of IPv6 the first
+ * 64 bits, the rest zero; else the address. */
+struct addr addr_source(const struct addr *);
+
 /* "192.0.2.0/24", "2001:db8::/32", one address, or "unix".  Bits behind the
  * slash must be zero.  False when it is none of them. */
 bool addr_block_parse(struct addr_block *, const char *);

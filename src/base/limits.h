@@ -49,6 +49,9 @@
 	X(IDLE_MS, 60000, "ms", "between requests of one connection")         \
 	X(RATE_WINDOW_MS, 60000, "ms", "over which the minimum rate is held") \
 	X(MIN_RATE, 1024, "bytes/s", "a reader's minimum rate")               \
+	X(CRASHES, 3, "crashes", "served at so many, a source is refused")    \
+	X(CRASH_FORGET_MS, 60000, "ms", "without one: half of them count")    \
+	X(CRASH_REFUSED_MS, 600000, "ms", "the longest that it is refused")   \
 	X(LOG_LINES, 1000, "lines/s", "log lines about one client address")   \
 	X(ACCESS_LINE_BYTES, 2048, "bytes", "one line of the access log")     \
 	/* client */                                                          \

@@ -47,6 +47,7 @@ static size_t whole_size(void);
 static int memfd_sealed(size_t size);
 static int map(void *out, int fd, size_t off, size_t size, int prot);
 static int map_all(struct board *);
+static void board_begin(struct board_worker *);
 /* ---- the master's place ---- */
 static void
 take_counts(struct board_pool *, const struct fdpool *, bool draining);
@@ -131,6 +132,17 @@ board_count_request(struct board_worker *w, enum board_method method,
 	board_add(&w->statuses[status_of(status)], 1);
 	board_add(&w->durations[i], 1);
 	board_add(&w->duration_us, us);
+}
+
+bool
+board_served(const struct board_served *s, struct addr *addr)
+{
+	uint64_t half[2] = { board_get(&s->half[0]), board_get(&s->half[1]) };
+	uint64_t family = board_get(&s->family);
+
+	*addr = (struct addr){ .family = (uint8_t)family };
+	memcpy(addr->bytes, half, sizeof(half));
+	return family == 4 || family == 6;
 }
 
 /* ---- where things are ---- */
@@ -248,8 +260,17 @@ board_open(struct board *b, int write_fd, int read_fd, unsigned index)
 	if (r != 0)
 		board_close(b);
 	else if (b->mine != NULL)
-		board_set(&b->mine->open, 0);
+		board_begin(b->mine);
 	return r;
+}
+
+/* What the one before has left of the moment it died in. */
+static void
+board_begin(struct board_worker *mine)
+{
+	board_set(&mine->open, 0);
+	for (size_t i = 0; i < BOARD_SERVED; i++)
+		board_rests(&mine->served[i]);
 }
 
 void

@@ -4,7 +4,8 @@
  * of it; each place has one writer, its owner, so that adding is a plain add
  * in memory, and who goes mad spoils no numbers but its own.  A worker's
  * counters outlive it: its replacement goes on in the same place.  They are
- * for people to look at: nothing is decided by them.
+ * for people to look at: nothing is decided by them, but that whom a worker
+ * served when it crashed is believed of the dead.
  */
 #ifndef SERVER_BOARD_H
 #define SERVER_BOARD_H
@@ -13,7 +14,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/addr.h"
+#include "base/limits.h"
 #include "fdpool.h"
 
 /* ---- counters ---- */
@@ -124,6 +128,18 @@ enum board_status {
 #define BOARD_N_BOUNDS 19
 extern const uint32_t board_bounds_us[BOARD_N_BOUNDS];
 
+/* For whom a thread of a worker works at this moment: the loop, a helper, an
+ * archive's. */
+struct board_served {
+	struct board_counter half[2]; /* of the address */
+	struct board_counter family; /* 0: for nobody, or a local client */
+};
+
+#define BOARD_LOOP 0
+#define BOARD_HELPERS 1
+#define BOARD_PACKS (BOARD_HELPERS + LIM_HELPERS)
+#define BOARD_SERVED (BOARD_PACKS + LIM_ARCHIVES)
+
 struct board_worker {
 	struct board_counter open; /* connections now */
 #define BOARD_COUNTER_FIELD(field, meaning) struct board_counter field;
@@ -135,7 +151,33 @@ struct board_worker {
 	struct board_counter statuses[BOARD_N_STATUSES];
 	struct board_counter durations[BOARD_N_BOUNDS + 1]; /* last: longer */
 	struct board_counter duration_us; /* of all together */
+	/* counters end here */
+	struct board_served served[BOARD_SERVED];
 };
+
+/* NULL is fine for both: it is not shown. */
+static inline void
+board_serves(struct board_served *s, const struct addr *addr)
+{
+	uint64_t half[2];
+
+	if (s == NULL)
+		return;
+	memcpy(half, addr->bytes, sizeof(half));
+	board_set(&s->half[0], half[0]);
+	board_set(&s->half[1], half[1]);
+	board_set(&s->family, addr->family);
+}
+
+static inline void
+board_rests(struct board_served *s)
+{
+	if (s != NULL)
+		board_set(&s->family, 0);
+}
+
+/* Of one that is dead.  False: nobody. */
+bool board_served(const struct board_served *, struct addr *);
 
 /* By enum board_method, board_train, board_status: "get"; "404", "4xx" for
  * the others of them, "other". */

@@ -137,6 +137,8 @@ conn_event(struct conn *c, uint32_t events)
 void
 conn_run(struct conn *c)
 {
+	struct board_served *served =
+	    &c->worker->board.mine->served[BOARD_LOOP];
 	enum want want;
 
 	c->woken = false;
@@ -144,6 +146,7 @@ conn_run(struct conn *c)
 		conn_close(c);
 		return;
 	}
+	board_serves(served, &c->source->id.addr);
 	c->turn_left = CONN_TURN_BYTES;
 	want = c->state == CONN_LEAVING ? conn_leave_step(c) : c->door->step(c);
 	if (want == WANT_LEAVE) {
@@ -175,6 +178,7 @@ conn_run(struct conn *c)
 		conn_close(c);
 		break;
 	}
+	board_rests(served);
 }
 
 /* Who has to read is held to the rate, whatever else comes behind that; who has

@@ -36,7 +36,8 @@ struct digest {
 
 static struct digest *digest_find(struct digests *, const struct store_meta *);
 static int digest_begin(struct digest **, struct digests *, int fd,
-    const struct store_meta *, enum store_digest_how, uint32_t lane);
+    const struct store_meta *, enum store_digest_how,
+    const struct source_id *from);
 static bool digest_run(struct job *);
 static void digest_done(struct job *);
 static void digest_free(struct digest *);
@@ -86,7 +87,7 @@ digests_ask(struct digests *all, struct digest_wait *w, int fd,
 	if (how != STORE_DIGEST_ANEW)
 		d = digest_find(all, meta);
 	if (d == NULL) {
-		r = digest_begin(&d, all, fd, meta, how, w->lane);
+		r = digest_begin(&d, all, fd, meta, how, &w->from);
 		if (r != 0)
 			return r;
 		d->lender = w;
@@ -138,7 +139,8 @@ digest_find(struct digests *all, const struct store_meta *meta)
 
 static int
 digest_begin(struct digest **out, struct digests *all, int fd,
-    const struct store_meta *meta, enum store_digest_how how, uint32_t lane)
+    const struct store_meta *meta, enum store_digest_how how,
+    const struct source_id *from)
 {
 	struct digest *d;
 	int r;
@@ -160,7 +162,7 @@ digest_begin(struct digest **out, struct digests *all, int fd,
 	d->job.run = digest_run;
 	d->job.done = digest_done;
 	d->job.is_long = true;
-	d->job.lane = lane;
+	d->job.from = *from;
 	helpers_submit(all->helpers, &d->job);
 	*out = d;
 	return 0;

@@ -7,6 +7,7 @@
 #define SERVER_DIGESTS_H
 
 #include "base/list.h"
+#include "server/source.h"
 #include "store/store.h"
 
 struct helpers;
@@ -19,7 +20,7 @@ struct digest_wait {
 	struct link link;
 	struct digest *digest; /* what is waited for, or NULL */
 	void (*done)(struct digest_wait *);
-	uint32_t lane; /* the job's, of who asks first */
+	struct source_id from; /* the job is for who asks first */
 	int result; /* once done: 0, or as store_digest_step */
 	bool was_wrong; /* who asked for it ANEW has put right what was kept */
 	uint8_t sha256[STORE_SHA256_SIZE]; /* with 0 */

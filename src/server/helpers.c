@@ -19,6 +19,8 @@ struct helpers {
 	struct link ran; /* wait for their done */
 	unsigned n_long_running;
 	unsigned n_threads;
+	unsigned n_running; /* threads that have begun */
+	struct board_served *served; /* each one's place, or NULL */
 	bool is_begins_turn; /* of the two queues of long ones */
 	bool ending;
 	int event_fd;
@@ -86,6 +88,14 @@ helpers_start(struct helpers *h, unsigned n)
 	return -r;
 }
 
+void
+helpers_show(struct helpers *h, struct board_served *served)
+{
+	pthread_mutex_lock(&h->lock);
+	h->served = served;
+	pthread_mutex_unlock(&h->lock);
+}
+
 int
 helpers_fd(const struct helpers *h)
 {
@@ -122,7 +132,7 @@ helpers_cancel(struct helpers *h, struct job *j)
 	atomic_store(&j->stop, true);
 	if (j->is_waiting) {
 		j->is_waiting = false;
-		lanes_remove(queue_of(h, j), j->lane, &j->link);
+		lanes_remove(queue_of(h, j), j->from.lane, &j->link);
 		job_ran(h, j);
 	}
 	pthread_mutex_unlock(&h->lock);
@@ -170,10 +180,13 @@ static void *
 helper_main(void *arg)
 {
 	struct helpers *h = arg;
+	struct board_served *served;
 	struct job *j;
 	bool is_done;
+	unsigned i;
 
 	pthread_mutex_lock(&h->lock);
+	i = h->n_running++;
 	while (!h->ending) {
 		j = helper_take(h);
 		if (j == NULL) {
@@ -183,8 +196,11 @@ helper_main(void *arg)
 		/* a long one that could not be taken before perhaps can */
 		if (may_take_long(h))
 			pthread_cond_signal(&h->work);
+		served = h->served != NULL ? &h->served[i] : NULL;
 		pthread_mutex_unlock(&h->lock);
+		board_serves(served, &j->from.addr);
 		is_done = j->run(j);
+		board_rests(served);
 		pthread_mutex_lock(&h->lock);
 		helper_finish(h, j, is_done);
 	}
@@ -254,7 +270,7 @@ job_wait(struct helpers *h, struct job *j)
 {
 	j->is_waiting = true;
 	link_init(&j->link);
-	lanes_add(queue_of(h, j), j->lane, &j->link);
+	lanes_add(queue_of(h, j), j->from.lane, &j->link);
 }
 
 /* One wake-up for all that the loop has not taken yet. */

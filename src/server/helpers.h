@@ -17,6 +17,7 @@
 
 #include "base/list.h"
 #include "server/board.h"
+#include "server/source.h"
 
 struct helpers;
 
@@ -28,7 +29,7 @@ struct job {
 	bool (*run)(struct job *);
 	void (*done)(struct job *); /* on the loop */
 	_Atomic bool stop; /* it was cancelled: end early */
-	uint32_t lane; /* who asks; set before it is submitted */
+	struct source_id from; /* who asks; set before it is submitted */
 	bool is_long; /* reads a whole file or folder: leaves a thread free */
 	bool is_out; /* submitted, done not called yet; the loop's */
 	bool is_waiting; /* for a thread; the helpers' */
@@ -38,6 +39,10 @@ struct job {
 /* Starts n threads, 2 or more; jobs are counted in n_jobs, which is the
  * loop's.  0, -ENOMEM, -EAGAIN ... */
 int helpers_new(struct helpers **, unsigned n, struct board_counter *n_jobs);
+
+/* Each thread shows from now on in its place, of LIM_HELPERS, for whom it
+ * works. */
+void helpers_show(struct helpers *, struct board_served *);
 
 /* Readable when jobs are ready to be reaped. */
 int helpers_fd(const struct helpers *);

@@ -171,7 +171,7 @@ await_digest(const struct http_ask *ask, struct hot_file *file)
 	h->state = HTTP_DIGEST;
 	h->file = file;
 	h->digest.done = digest_done;
-	h->digest.lane = ask->conn->source->lane;
+	h->digest.from = ask->conn->source->id;
 	conn_set_state(ask->conn, CONN_ANSWER);
 	h->digest_fd = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
 	if (h->digest_fd != -1)

@@ -13,6 +13,7 @@
 
 struct http_pack {
 	struct pack *pack;
+	struct board_served *served; /* its thread's place, or NULL */
 	enum pack_form form;
 	bool is_head; /* HEAD: no body */
 	bool has_begun; /* the head is out */
@@ -21,6 +22,7 @@ struct http_pack {
 	size_t chunk_left; /* of the chunk that was announced */
 };
 
+static struct board_served *free_place(const struct worker *);
 static void pack_wake(void *);
 static bool pack_head(struct http *, enum want *);
 static bool open_chunk(struct http *, enum want *);
@@ -44,6 +46,10 @@ http_pack(const struct http_ask *ask, enum pack_form form)
 	if (h == NULL)
 		return WANT_CLOSE;
 	h->pack = calloc(1, sizeof(*h->pack));
+	if (h->pack != NULL && c->source->id.addr.family != 0)
+		h->pack->served = free_place(w);
+	if (h->pack != NULL)
+		board_serves(h->pack->served, &c->source->id.addr);
 	r = h->pack == NULL ? -ENOMEM
 			    : pack_begin(&h->pack->pack, w, &w->http.path, form,
 				  pack_wake, h);
@@ -57,6 +63,17 @@ http_pack(const struct http_ask *ask, enum pack_form form)
 	h->pack->is_head = ask->head->method == HTTP_HEAD;
 	conn_set_state(c, CONN_ANSWER);
 	return WANT_NOTHING;
+}
+
+static struct board_served *
+free_place(const struct worker *w)
+{
+	struct board_served *places = &w->board.mine->served[BOARD_PACKS];
+
+	for (int i = 0; i < LIM_ARCHIVES; i++)
+		if (board_get(&places[i].family) == 0)
+			return &places[i];
+	return NULL;
 }
 
 static void
@@ -237,6 +254,7 @@ http_pack_free(struct http *h)
 	if (h->pack->pack != NULL)
 		h->conn->source->n_packs--;
 	pack_free(h->pack->pack);
+	board_rests(h->pack->served);
 	free(h->pack);
 	h->pack = NULL;
 }

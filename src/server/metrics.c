@@ -168,7 +168,9 @@ view_take(struct view *v, const struct board *b, uint64_t now_ms)
 		const struct board_counter *c = (const void *)board_worker(
 		    b, i);
 
-		for (size_t k = 0; k < sizeof(v->sum) / sizeof(*c); k++)
+		for (size_t k = 0;
+		     k < offsetof(struct board_worker, served) / sizeof(*c);
+		     k++)
 			board_add(&sum[k], board_get(&c[k]));
 		v->open += open_now(v, b, i);
 		v->slots += v->pool.row[i].slots;

@@ -573,7 +573,7 @@ void
 http_submit(struct http *h, bool (*run)(struct job *))
 {
 	h->job.run = run;
-	h->job.lane = h->conn->source->lane;
+	h->job.from = h->conn->source->id;
 	h->job.is_long = h->state == HTTP_FOLDER;
 	helpers_submit(h->conn->worker->helpers, &h->job);
 }

@@ -102,7 +102,7 @@ push_have_window(struct conn *c)
 	push_file_stretch(c->worker->push, c->n_sent, WINDOW_BYTES, &off, &n);
 	if (n == 0 || store_is_resident(push_file_fd(c->worker->push), off, n))
 		return true;
-	p->fetch.lane = c->source->lane;
+	p->fetch.from = c->source->id;
 	helpers_submit(c->worker->helpers, &p->fetch);
 	return false;
 }

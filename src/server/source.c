@@ -4,7 +4,6 @@
 
 #define KEEP_SOURCES 256 /* free ones */
 
-static struct addr addr_of_source(const struct addr *);
 static uint32_t hash_of(const struct sources *, const struct addr *);
 
 void
@@ -19,14 +18,14 @@ sources_init(struct sources *ss, uint64_t seed)
 struct source *
 source_get(struct sources *ss, const struct addr *addr)
 {
-	struct addr key = addr_of_source(addr);
+	struct addr key = addr_source(addr);
 	uint32_t hash = hash_of(ss, &key);
 	struct link *head = &ss->bucket[hash % SOURCE_BUCKETS];
 	struct source *s;
 
 	for (struct link *l = head->next; l != head; l = l->next) {
 		s = link_entry(l, struct source, link);
-		if (memcmp(&s->addr, &key, sizeof(key)) == 0) {
+		if (memcmp(&s->id.addr, &key, sizeof(key)) == 0) {
 			s->n_refs++;
 			return s;
 		}
@@ -34,7 +33,8 @@ source_get(struct sources *ss, const struct addr *addr)
 	s = slab_get(&ss->slab);
 	if (s == NULL)
 		return NULL;
-	*s = (struct source){ .lane = hash, .addr = key, .n_refs = 1 };
+	*s = (struct source){ .id = { .addr = key, .lane = hash },
+		.n_refs = 1 };
 	link_init(&s->link);
 	link_add_last(head, &s->link);
 	return s;
@@ -52,25 +52,15 @@ source_put(struct sources *ss, struct source *s)
 bool
 source_has(const struct source *s, const struct addr *addr)
 {
-	struct addr key = addr_of_source(addr);
+	struct addr key = addr_source(addr);
 
-	return memcmp(&s->addr, &key, sizeof(key)) == 0;
+	return memcmp(&s->id.addr, &key, sizeof(key)) == 0;
 }
 
 bool
 source_may_take(uint32_t own, uint32_t n, uint32_t max)
 {
 	return n < max && own < max - n;
-}
-
-static struct addr
-addr_of_source(const struct addr *a)
-{
-	struct addr key = *a;
-
-	if (key.family == 6)
-		memset(key.bytes + 8, 0, 8);
-	return key;
 }
 
 static uint32_t

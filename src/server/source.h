@@ -15,10 +15,15 @@
 
 #define SOURCE_BUCKETS 1024
 
+/* What work that is done for it carries along, and may outlive it. */
+struct source_id {
+	struct addr addr; /* addr_source of it */
+	uint32_t lane; /* of its jobs */
+};
+
 struct source {
 	struct link link; /* in its bucket */
-	uint32_t lane; /* of its jobs */
-	struct addr addr; /* of IPv6 the first half, the rest zero */
+	struct source_id id;
 	uint32_t n_refs;
 	uint32_t n_conns; /* connections now; their owner counts */
 	uint32_t n_idle; /* while room is made */

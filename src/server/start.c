@@ -46,6 +46,9 @@ static void make_pool_options(struct start *, unsigned slots);
 static bool on_accept(void *, int conn_fd, unsigned listener_id,
     const struct sockaddr *, socklen_t, struct fdpool_tag *);
 static void on_event(void *, const struct fdpool_event *);
+static bool is_crash(const struct fdpool_event *);
+static void suspect(struct start *, unsigned worker);
+static bool is_trusted(const struct start *, const struct addr *);
 
 void
 start_open(struct start *s, const struct options *o)
@@ -328,6 +331,7 @@ make_pool_options(struct start *s, unsigned slots)
 	p->silent_ms = o->silent_ms;
 	p->on_accept = on_accept;
 	p->on_event = on_event;
+	p->arg = s;
 }
 
 void
@@ -394,8 +398,8 @@ on_accept(void *arg, int conn_fd, unsigned listener_id,
     const struct sockaddr *peer, socklen_t len, struct fdpool_tag *out)
 {
 	struct wire_tag tag = { .accepted_ms = clock_ms() };
+	const struct start *s = arg;
 
-	(void)arg;
 	(void)conn_fd;
 	tag.door = (uint8_t)listener_id;
 	if (peer->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
@@ -411,7 +415,7 @@ on_accept(void *arg, int conn_fd, unsigned listener_id,
 		memcpy(tag.addr.bytes, &v6->sin6_addr, 16);
 	}
 	memcpy(out->bytes, &tag, sizeof(tag));
-	return true;
+	return !suspects_has(&s->suspects, &tag.addr, tag.accepted_ms);
 }
 
 static void
@@ -430,15 +434,65 @@ log_ended(const struct fdpool_event *e)
 		    e->pid);
 }
 
+/* By itself: a signal from outside that kills, or ends, says nothing of who
+ * was served. */
+static bool
+is_crash(const struct fdpool_event *e)
+{
+	if (e->error == CLD_EXITED)
+		return e->value != 0;
+	return (e->error == CLD_KILLED || e->error == CLD_DUMPED) &&
+	       e->value != SIGKILL && e->value != SIGTERM && e->value != SIGINT;
+}
+
+/* Whom its threads served is on the board still, each once. */
+static void
+suspect(struct start *s, unsigned worker)
+{
+	const struct board_served *served =
+	    board_worker(&s->board, worker)->served;
+	struct addr seen[BOARD_SERVED];
+	char text[ADDR_TEXT];
+	unsigned n = 0, k;
+	uint64_t ms;
+
+	for (unsigned i = 0; i < BOARD_SERVED; i++) {
+		if (!board_served(&served[i], &seen[n]))
+			continue;
+		for (k = 0; memcmp(&seen[k], &seen[n], sizeof(seen[n])) != 0;
+		     k++)
+			;
+		if (k < n || is_trusted(s, &seen[n]))
+			continue;
+		ms = suspects_accuse(&s->suspects, &seen[n], clock_ms());
+		addr_text(text, &seen[n++]);
+		log_warn("worker %u served %s when it crashed", worker, text);
+		if (ms > 0)
+			log_error("clients from %s are refused for %llu s",
+			    text, (unsigned long long)ms / 1000);
+	}
+}
+
+static bool
+is_trusted(const struct start *s, const struct addr *addr)
+{
+	for (uint32_t i = 0; i < s->config.n_trusted; i++)
+		if (addr_block_has(&s->config.trusted[i], addr))
+			return true;
+	return false;
+}
+
 static void
 on_event(void *arg, const struct fdpool_event *e)
 {
-	(void)arg;
+	struct start *s = arg;
+
 	switch (e->type) {
 	case FDPOOL_EV_STARTED:
 		log_debug("worker %d started (pid %d)", e->worker, e->pid);
 		break;
 	case FDPOOL_EV_READY:
+		s->has_served[e->worker] = true;
 		log_info("worker %d ready, %lld slots (pid %d)", e->worker,
 		    (long long)e->value, e->pid);
 		break;
@@ -456,6 +510,9 @@ on_event(void *arg, const struct fdpool_event *e)
 		break;
 	case FDPOOL_EV_ENDED:
 		log_ended(e);
+		if (s->has_served[e->worker] && is_crash(e))
+			suspect(s, (unsigned)e->worker);
+		s->has_served[e->worker] = false;
 		break;
 	case FDPOOL_EV_STUCK:
 		log_error("worker %d does not end (pid %d): %s; such"

@@ -8,6 +8,7 @@
 #include "server/control.h"
 #include "server/logger_child.h"
 #include "server/options.h"
+#include "server/suspects.h"
 #include "server/wire.h"
 
 struct start {
@@ -23,6 +24,8 @@ struct start {
 	int push_fd; /* -1: none; the workers' */
 	struct board board;
 	struct logger_child logger;
+	struct suspects suspects;
+	bool has_served[FDPOOL_WORKERS_MAX]; /* the one in this place */
 	int kept[5]; /* the workers', those that are there */
 	unsigned drain_ms;
 	const struct options *options;

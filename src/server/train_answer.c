@@ -74,7 +74,7 @@ answer_begin(struct conn *c, const struct train_frame *frame, const void *p,
 	a->sent_before = c->n_sent;
 	a->disk.done = disk_done;
 	a->digest.done = digest_done;
-	a->digest.lane = c->source->lane;
+	a->digest.from = c->source->id;
 	c->answer = a;
 	if (conn_need_out(c) != 0) {
 		answer_free(c);
@@ -591,7 +591,7 @@ static void
 disk_submit(struct answer *a, bool (*run)(struct job *))
 {
 	a->disk.run = run;
-	a->disk.lane = a->conn->source->lane;
+	a->disk.from = a->conn->source->id;
 	a->disk.is_long = a->state == ANSWER_FILL;
 	helpers_submit(a->conn->worker->helpers, &a->disk);
 }

@@ -174,6 +174,8 @@ worker_configure(struct worker *w)
 	if (r == 0)
 		r = helpers_new(
 		    &w->helpers, w->config.helpers, &w->board.mine->jobs);
+	if (r == 0)
+		helpers_show(w->helpers, &w->board.mine->served[BOARD_HELPERS]);
 	if (r == 0 && w->store != NULL)
 		r = digests_new(&w->digests, w->store, w->helpers);
 	if (r == 0)

@@ -285,7 +285,7 @@ everybody_has_a_lane(void **state)
 		other.job.run = count_run;
 		other.job.done = count_done;
 		other.job.is_long = is_long;
-		other.job.lane = 7;
+		other.job.from.lane = 7;
 		other.slices = 1;
 		helpers_submit(h, &other.job);
 		atomic_store(&n_runs, 0);
@@ -319,7 +319,7 @@ an_empty_lane_has_no_turn(void **state)
 	for (int i = 0; i < 3; i++) {
 		jobs[i].job.run = count_run;
 		jobs[i].job.done = count_done;
-		jobs[i].job.lane = (uint32_t)i;
+		jobs[i].job.from.lane = (uint32_t)i;
 		jobs[i].slices = 1;
 		helpers_submit(h, &jobs[i].job);
 	}
