@@ -10,7 +10,7 @@
 struct digest {
 	EVP_MD_CTX *ctx;
 	enum digest_kind kind;
-	bool failed;
+	bool failed; /* ctx may lack what its functions need */
 };
 
 static const struct {
@@ -51,6 +51,10 @@ digest_new(enum digest_kind kind)
 		return NULL;
 	}
 	digest_begin(d);
+	if (d->failed) {
+		digest_free(d);
+		return NULL;
+	}
 	return d;
 }
 
@@ -72,14 +76,14 @@ digest_begin(struct digest *d)
 void
 digest_add(struct digest *d, const void *p, size_t n)
 {
-	if (EVP_DigestUpdate(d->ctx, p, n) != 1)
+	if (!d->failed && EVP_DigestUpdate(d->ctx, p, n) != 1)
 		d->failed = true;
 }
 
 int
 digest_end(struct digest *d, unsigned char out[DIGEST_MAX])
 {
-	if (EVP_DigestFinal_ex(d->ctx, out, NULL) == 1 && !d->failed)
+	if (!d->failed && EVP_DigestFinal_ex(d->ctx, out, NULL) == 1)
 		return (int)kinds[d->kind].len;
 	memset(out, 0, DIGEST_MAX);
 	return -1;
