@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -7,6 +6,7 @@
 #include "server/train_fill.h"
 #include "server/train_state.h"
 #include "server/worker.h"
+#include "store/hash.h"
 
 /* A file up to this is sent whole from the helper's buffer. */
 #define SMALL_BYTES (32 * 1024)
@@ -19,7 +19,10 @@ static int fill_open(struct answer *);
 static int fill_entries(struct answer *);
 static bool fill_entry(struct answer *, const struct path *,
     const struct store_meta *, int *fd, int open_error);
+static uint64_t offset_asked(
+    const struct answer *, const struct path *, const struct store_meta *);
 static int fill_small(struct answer *, int fd, const struct store_meta *);
+static void fill_failed(struct answer *, int error);
 static void fill_sum(struct answer *);
 static void fill_refuse(struct answer *, int error);
 
@@ -168,18 +171,12 @@ fill_entry(struct answer *a, const struct path *path,
 		.path = *path,
 	};
 	bool wants_data = is_file && !(a->flags & TRAIN_F_HEADS_ONLY);
-	const char *text;
-	int r = 0;
+	int r;
 
 	if (!is_tree && path_cmp(path, &a->ask.list.after) == 0)
 		return false; /* after it, not from it */
-	if (wants_data && a->ask.tree.offset > 0 &&
-	    path_cmp(path, &a->ask.tree.from) == 0) {
-		if (a->ask.tree.offset <= meta->size)
-			head.offset = a->ask.tree.offset;
-		else /* it is shorter now: from its beginning */
-			head.offset = 0;
-	}
+	if (wants_data)
+		head.offset = offset_asked(a, path, meta);
 	if (train_head_put(&a->fill, &head) != 0)
 		return false;
 	a->sum.files += is_file;
@@ -187,26 +184,31 @@ fill_entry(struct answer *a, const struct path *path,
 	a->sum.bytes += head.size;
 	if (!wants_data)
 		return false;
-	if (*fd == -1) {
-		enum train_code code = fill_code_of_errno(open_error, &text);
-
-		train_error_put(&a->fill, code, TRAIN_ENTRY, text);
-		return false;
-	}
-	if (meta->size > SMALL_BYTES || head.offset > 0) {
+	if (*fd != -1 && (meta->size > SMALL_BYTES || head.offset > 0)) {
 		a->fd = fd_take(fd);
 		a->meta = *meta;
 		a->fill_offset = head.offset;
 		answer_look_up_digest(a);
 		return true;
 	}
-	r = fill_small(a, *fd, meta);
-	if (r != 0) {
-		enum train_code code = fill_code_of_errno(r, &text);
-
-		train_error_put(&a->fill, code, TRAIN_ENTRY, text);
-	}
+	r = *fd == -1 ? open_error : fill_small(a, *fd, meta);
+	if (r != 0)
+		fill_failed(a, r);
 	return false;
+}
+
+/* Of the entry that the request begins with; one that is shorter now comes
+ * from its beginning. */
+static uint64_t
+offset_asked(const struct answer *a, const struct path *path,
+    const struct store_meta *meta)
+{
+	const struct train_tree *t = &a->ask.tree;
+
+	if (t->offset == 0 || t->offset > meta->size ||
+	    path_cmp(path, &t->from) != 0)
+		return 0;
+	return t->offset;
 }
 
 /* Data and end of a small file, or nothing and -errno. */
@@ -217,6 +219,7 @@ fill_small(struct answer *a, int fd, const struct store_meta *meta)
 	unsigned char *data = buf_tail(&a->fill) + TRAIN_HEADER_SIZE;
 	uint32_t len = (uint32_t)meta->size;
 	struct store_meta now;
+	struct hash hash;
 	ssize_t n;
 	int r;
 
@@ -229,9 +232,9 @@ fill_small(struct answer *a, int fd, const struct store_meta *meta)
 	if ((size_t)n != len || !store_meta_same(&now, meta))
 		return -ESTALE;
 	if (!(a->flags & TRAIN_F_NO_DIGEST)) {
-		if (EVP_Digest(
-			data, len, end.sha256, NULL, EVP_sha256(), NULL) != 1)
-			return -EIO;
+		hash_begin(&hash);
+		hash_update(&hash, data, len);
+		hash_end(&hash, end.sha256);
 		end.flags = TRAIN_F_DIGEST;
 	}
 	if (len > 0) {
@@ -240,6 +243,15 @@ fill_small(struct answer *a, int fd, const struct store_meta *meta)
 	}
 	train_end_put(&a->fill, &end);
 	return 0;
+}
+
+static void
+fill_failed(struct answer *a, int error)
+{
+	const char *text;
+	enum train_code code = fill_code_of_errno(error, &text);
+
+	train_error_put(&a->fill, code, TRAIN_ENTRY, text);
 }
 
 static void
