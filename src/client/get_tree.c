@@ -24,6 +24,7 @@ struct get {
 	struct job job;
 };
 
+static enum client_exit get_run(struct get *);
 static enum client_exit get_list(struct get *);
 static enum client_exit get_compare(struct get *);
 static enum client_exit get_fetch(struct get *);
@@ -37,17 +38,8 @@ static uint64_t count_unfetched(const struct get *);
 enum client_exit
 client_get_tree(const struct client_get *ask)
 {
-	enum { STEP_LIST, STEP_COMPARE, STEP_FETCH, STEP_FINISH, STEPS };
-	static enum client_exit (*const steps[STEPS])(struct get *) = {
-		[STEP_LIST] = get_list,
-		[STEP_COMPARE] = get_compare,
-		[STEP_FETCH] = get_fetch,
-		[STEP_FINISH] = get_finish,
-	};
-	enum client_exit verdict = CLIENT_FAILED;
-	uint64_t began_ms, took_ms;
+	enum client_exit verdict;
 	struct get *get;
-	size_t i;
 	int r;
 
 	get = calloc(1, sizeof(*get));
@@ -57,15 +49,35 @@ client_get_tree(const struct client_get *ask)
 	}
 	get->ask = ask;
 	tally_init(&get->tally, ask->path);
-	progress_init(&get->progress, false, "");
-	began_ms = get->progress.begun_ms;
 	r = target_probe(ask->out);
 	get->conn = conn_new(ask->session);
 	get->tree = tree_new(0);
-	if (r != 0 || get->conn == NULL || get->tree == NULL) {
-		disk_failed(get, r != 0 ? r : -ENOMEM);
-		goto out;
-	}
+	if (r == 0 && (get->conn == NULL || get->tree == NULL))
+		r = -ENOMEM;
+	verdict = r == 0 ? get_run(get) : disk_failed(get, r);
+	conn_free(get->conn);
+	tree_free(get->tree);
+	target_close(get->target);
+	free(get);
+	return verdict;
+}
+
+static enum client_exit
+get_run(struct get *get)
+{
+	enum { STEP_LIST, STEP_COMPARE, STEP_FETCH, STEP_FINISH, STEPS };
+	static enum client_exit (*const steps[STEPS])(struct get *) = {
+		[STEP_LIST] = get_list,
+		[STEP_COMPARE] = get_compare,
+		[STEP_FETCH] = get_fetch,
+		[STEP_FINISH] = get_finish,
+	};
+	enum client_exit verdict = CLIENT_DONE;
+	uint64_t began_ms, took_ms;
+	size_t i;
+
+	progress_init(&get->progress, false, "");
+	began_ms = get->progress.begun_ms;
 	for (i = 0; i < STEPS; i++) {
 		verdict = steps[i](get);
 		if (verdict != CLIENT_DONE)
@@ -85,11 +97,6 @@ client_get_tree(const struct client_get *ask)
 		say("get: stopped; run the same command again to go on");
 	if (verdict == CLIENT_DONE && get->tally.failed > 0)
 		verdict = CLIENT_FAILED;
-out:
-	conn_free(get->conn);
-	tree_free(get->tree);
-	target_close(get->target);
-	free(get);
 	return verdict;
 }
 
