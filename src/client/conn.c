@@ -95,7 +95,7 @@ conn_reach(struct conn *c, unsigned *tries)
 
 	for (;;) {
 		r = conn_connect(c);
-		if (r == 0 || r == -EINTR || r == -EPROTO ||
+		if (r == 0 || r == -EINTR || r == -EPROTO || r == -EMFILE ||
 		    r == -EPROTONOSUPPORT ||
 		    !atomic_load(&c->session->was_reached))
 			return r;

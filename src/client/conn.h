@@ -28,7 +28,7 @@ int conn_connect(struct conn *);
 
 /*
  * The same, and tries again (see session_retry) unless this server was never
- * reached before.
+ * reached before, or no descriptor is left (-EMFILE).
  */
 int conn_reach(struct conn *, unsigned *tries);
 

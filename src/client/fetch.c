@@ -23,6 +23,7 @@ enum rx { RX_NONE, RX_FILE, RX_DRAIN };
 /* Results of a step, beside 0 and what conn_next says. */
 #define STEP_SKIP (-ECANCELED) /* a new connection is cheaper than the rest */
 #define STEP_OVER (-ESHUTDOWN) /* the job is over */
+#define STEP_LEAVE (-EUSERS) /* the others need the descriptors */
 
 struct fetcher {
 	struct job *job;
@@ -157,6 +158,11 @@ recover(struct fetcher *f, int err)
 	conn_disconnect(f->conn);
 	if (err == STEP_SKIP)
 		return true;
+	if (err == STEP_LEAVE) {
+		give_all_back(f);
+		job_leave(f->job, CLIENT_FAILED, strerrordesc_np(EMFILE));
+		return false;
+	}
 	if (was_open && err != -EINTR && err != STEP_OVER) {
 		r = session_retry(f->job->session, &f->tries, err);
 		if (r == 0)
@@ -171,7 +177,7 @@ recover(struct fetcher *f, int err)
 	if (was_open && err != -EBUSY)
 		return give_up_entry(f);
 	give_all_back(f);
-	job_leave(f->job,
+	job_leave(f->job, CLIENT_NO_CONNECTION,
 	    err == -EBUSY ? "The server is busy" : conn_reason(f->conn));
 	return false;
 }
@@ -614,6 +620,8 @@ file_local(struct fetcher *f, struct stretch *s, int err)
 	char why[TARGET_REFUSAL_SIZE];
 	struct job *job = f->job;
 
+	if (err == -EMFILE)
+		return STEP_LEAVE;
 	target_refusal(why, err);
 	if (!compare_is_fatal(job->target, err)) {
 		file_fail(f, s, why);

@@ -56,7 +56,8 @@ job_run(struct job *job, const struct compare_missing *missing, unsigned jobs,
 	for (i = 0; i < n; i++) {
 		fetchers[i] = fetcher_start(job, i == 0 ? first : NULL);
 		if (fetchers[i] == NULL)
-			job_leave(job, "no memory for another thread");
+			job_leave(
+			    job, CLIENT_FAILED, "no memory for another thread");
 	}
 	job_watch(job, either_fd, stop_fd);
 	for (i = 0; i < n; i++)
@@ -177,7 +178,7 @@ job_is_over(struct job *job)
 }
 
 void
-job_leave(struct job *job, const char *why)
+job_leave(struct job *job, enum client_exit verdict, const char *why)
 {
 	char path[SAY_PATH_SIZE];
 	bool is_last;
@@ -188,7 +189,7 @@ job_leave(struct job *job, const char *why)
 	if (is_last) {
 		say("get %s: %s: run the same command again to go on",
 		    say_path(path, job->root), why);
-		job_end(job, CLIENT_NO_CONNECTION);
+		job_end(job, verdict);
 	}
 }
 

@@ -78,8 +78,8 @@ bool job_end(struct job *, enum client_exit);
 bool job_is_over(struct job *);
 /* A thread found nothing more to do. */
 void job_retire(struct job *);
-/* A thread cannot reach the server any more.  The last one ends the job and
- * says why. */
-void job_leave(struct job *, const char *why);
+/* A thread cannot reach the server any more, or lacks what it needs, which the
+ * others may have.  The last one ends the job so and says why. */
+void job_leave(struct job *, enum client_exit, const char *why);
 
 #endif

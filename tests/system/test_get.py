@@ -242,6 +242,20 @@ def test_many_files_over_many_connections(tmp_path):
             assert tree_state(tmp_path / jobs) == tree_state(served)
 
 
+@pytest.mark.skipif(is_sanitized(NETPAN), reason="has descriptors of its own")
+@pytest.mark.parametrize("limit", [20, 24, 32, 48])
+def test_more_connections_than_descriptors(tmp_path, limit):
+    """Those that find none leave the files to the others."""
+    served = make_tree(tmp_path / "served", folders=20, files=1000, big=0)
+    with Netpand(served) as server:
+        done = subprocess.run(
+            ["sh", "-c", f'ulimit -n {limit}; exec "$@"', "sh", NETPAN, "get",
+             "-r", "-j", "32", "-o", tmp_path / "copy", server.url()],
+            capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree_state(tmp_path / "copy") == tree_state(served)
+
+
 class Somebody:
     """A user who is not root, with a home and a netpan of their own."""
 
