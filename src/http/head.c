@@ -375,8 +375,12 @@ split_request_line(struct head *h)
 	    !byte_is_digit(p[5]) || p[6] != '.' || !byte_is_digit(p[7]))
 		return bad(
 		    h, 400, "the request line does not end in a version");
-	if (!find_method(method, &h->method))
+	if (!find_method(method, &h->method)) {
+		/* RFC 9113 3.4 */
+		if (str_is(h->line, STR("PRI * HTTP/2.0")))
+			return bad(h, 400, "the preface of HTTP/2");
 		return bad(h, 501, "a method that is not known");
+	}
 	if (p[5] != '1')
 		return bad(h, 505, "a version that is not spoken here");
 	h->minor = p[7] > '0';

@@ -432,6 +432,8 @@ test_bad_lines(void **state)
 		{ __LINE__, B("GETT / HTTP/1.1\r\n" HOST "\r\n"),
 		    "501 a method that is not known" },
 		{ __LINE__, B("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+		    "400 the preface of HTTP/2" },
+		{ __LINE__, B("PRI * HTTP/1.1\r\n" HOST "\r\n"),
 		    "501 a method that is not known" },
 		{ __LINE__,
 		    B("THIRTY-THREE-LETTERS-OF-A-METHOD! / HTTP/1.1\r\n\r\n"),
