@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "http/accept.h"
 #include "http/proxy.h"
 #include "server/client_log.h"
 #include "server/door.h"
@@ -593,8 +594,8 @@ http_wants_json(const struct http_ask *ask)
 {
 	return ask->head != NULL &&
 	       (query_has(&ask->conn->worker->http.query, STR("json")) ||
-		   str_list_has(head_get(ask->head, HEAD_ACCEPT),
-		       STR("application/json")));
+		   accept_prefers(
+		       ask->head, STR("application/json"), STR("text/html")));
 }
 
 enum want

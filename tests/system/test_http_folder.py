@@ -61,3 +61,16 @@ def test_what_ends_with_the_connection_is_reset_when_cut(wide, path):
             wait_for(lambda: "too slow" in server.log(), "it is closed")
             with pytest.raises(ConnectionResetError):
                 assert len(http._rest()) < whole
+
+
+@pytest.mark.parametrize("accept, is_json", [
+    ("application/json", True), ("application/json;q=0.9", True),
+    ("application/json;q=0", False), ("*/*", False),
+    ("text/plain\r\nAccept: application/json", True),
+    ("application/json;q=0.8, text/html", False),
+])
+def test_json_is_for_who_prefers_it(tree, accept, is_json):
+    with Netpand(tree, workers=1) as server, Http(server.port) as http:
+        for path in "/", "/missing":
+            reply = http.get(path, Accept=accept)
+            assert (reply["Content-Type"] == "application/json") == is_json
