@@ -130,6 +130,12 @@ conn_event(struct conn *c, uint32_t events)
 		c->is_gone = true;
 	if (events & EPOLLRDHUP)
 		c->is_half = true;
+	/* no protocol here has any; a read stops before it, and everybody
+	 * has another view of what it is part of */
+	if ((events & EPOLLPRI) && !c->is_gone) {
+		client_info(c, "closed: urgent data");
+		c->is_gone = true;
+	}
 	c->may_read = true;
 	conn_wake(c);
 }
@@ -244,7 +250,7 @@ static void
 conn_wait(struct conn *c)
 {
 	struct epoll_event ev = {
-		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+		.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		.data.ptr = c,
 	};
 
@@ -493,8 +499,10 @@ conn_read(struct conn *c)
 		c->may_read = false;
 	if (n == -1)
 		return -errno;
-	/* epoll(7), question 9: what comes later is an event of its own */
-	if ((size_t)n < buf_room(&c->in) && !c->is_half)
+	/* epoll(7), question 9: what comes later is an event of its own; but
+	 * a local socket's read ends where descriptors were sent along */
+	if ((size_t)n < buf_room(&c->in) && !c->is_half &&
+	    c->accepted.family != 0)
 		c->may_read = false;
 	buf_added(&c->in, (size_t)n);
 	board_add(&c->worker->board.mine->bytes_received, (uint64_t)n);
