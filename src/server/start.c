@@ -167,10 +167,17 @@ open_push(struct start *s)
 	const char *name = slash == NULL ? file : slash + 1;
 	struct stat st;
 
-	s->push_fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (s->push_fd == -1)
+	/* looked at before it is opened: who waits at the other end of a FIFO
+	 * would notice an open, and so might a device */
+	if (stat(file, &st) == -1)
 		fatal("%s", file);
-	if (fstat(s->push_fd, &st) == -1 || !S_ISREG(st.st_mode))
+	if (S_ISREG(st.st_mode)) {
+		s->push_fd = open(
+		    file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		if (s->push_fd == -1 || fstat(s->push_fd, &st) == -1)
+			fatal("%s", file);
+	}
+	if (!S_ISREG(st.st_mode))
 		fatalx("%s is not a regular file", file);
 	if (path_check_segment(name, strlen(name)) != PATH_OK)
 		fatalx("%s has no name that could be sent", file);

@@ -10,6 +10,7 @@ import struct
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -198,6 +199,32 @@ def test_closed_standard_descriptors(tree):
     finally:
         server.terminate()
         assert server.wait(PATIENCE) == 0
+
+
+def test_a_fifo_to_push_is_refused_unopened(tmp_path):
+    """Who waits at its other end goes on waiting."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    fds = []
+    writer = threading.Thread(
+        target=lambda: fds.append(os.open(fifo, os.O_WRONLY)), daemon=True)
+    writer.start()
+    try:
+        stat = Path(f"/proc/self/task/{writer.native_id}/stat")
+        wait_for(lambda: stat.read_text().rpartition(")")[2].split()[0] == "S",
+                 "it waits")
+        done = subprocess.run(
+            [NETPAND, "--push", fifo, "--push-listen", "127.0.0.1:0"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE)
+        assert done.returncode == 1
+        assert f"{fifo} is not a regular file" in done.stderr
+        assert writer.is_alive()
+    finally:
+        fds.append(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
+        writer.join()
+        for fd in fds:
+            os.close(fd)
 
 
 def test_more_slots_than_descriptors_is_refused(tree):
