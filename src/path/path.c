@@ -32,6 +32,7 @@ struct url_reader {
 static enum path_result
 url_segment(struct url_reader *, char *seg, size_t *len);
 static enum path_result url_byte(struct url_reader *, unsigned char *);
+static bool is_control(unsigned char);
 static int hex_value(char);
 static bool is_unreserved(unsigned char);
 /* ---- order ---- */
@@ -200,11 +201,25 @@ url_byte(struct url_reader *in, unsigned char *c)
 		return PATH_NUL;
 	if (*c == '/')
 		return PATH_SLASH;
-	if (*c < 0x20 || *c == 0x7f)
+	if (is_control(*c))
 		return PATH_CONTROL;
 	in->p += used;
 	in->left -= used;
 	return PATH_OK;
+}
+
+static bool
+is_control(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+bool
+path_is_in_urls(const char *name)
+{
+	while (*name != '\0' && !is_control((unsigned char)*name))
+		name++;
+	return *name == '\0';
 }
 
 static int

@@ -63,6 +63,10 @@ enum path_result path_append(struct path *, const struct path *b);
  */
 enum path_result path_from_url(struct path *, const char *url, size_t len);
 
+/* Can a URL that path_from_url reads name it?  Not with a control byte in it.
+ * The name is one that path_check_segment accepts. */
+bool path_is_in_urls(const char *name);
+
 /* The reverse: a leading slash, every byte outside RFC 3986's unreserved set
  * escaped; a last slash with wants_dir.  Returns the length, or -ENOBUFS.  Ends
  * with NUL. */

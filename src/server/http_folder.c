@@ -260,6 +260,8 @@ fill_by_name(struct http *h)
 		name = path_leaf(path);
 		if (l->n == 0 && strcmp(name, f->after) == 0)
 			continue; /* after it, not from it */
+		if (!path_is_in_urls(name))
+			continue; /* nobody could ask for it here */
 		if (l->limit > 0 && l->n == l->limit) {
 			f->is_whole = true;
 			return listing_end(l, &f->fill,
@@ -334,6 +336,8 @@ sort_all(struct http *h)
 	while ((r = store_walk_next(f->walk.walk, &path, &meta, NULL, NULL)) ==
 		   1 &&
 	       f->n_kept < LIM_SORTED_ENTRIES && !atomic_load(&h->job.stop)) {
+		if (!path_is_in_urls(path_leaf(path)))
+			continue;
 		r = keep_entry(f, path_leaf(path), &meta);
 		if (r != 0)
 			return r;

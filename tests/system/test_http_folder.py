@@ -1,5 +1,10 @@
 """A folder over HTTP: its listing and its archives, looked at on the wire."""
 
+import json
+import os
+import re
+import urllib.parse
+
 import pytest
 
 from http_client import Http
@@ -74,3 +79,38 @@ def test_json_is_for_who_prefers_it(tree, accept, is_json):
         for path in "/", "/missing":
             reply = http.get(path, Accept=accept)
             assert (reply["Content-Type"] == "application/json") == is_json
+
+
+def test_what_is_listed_can_be_asked_for(tmp_path):
+    """And what cannot is not listed: by its address, in both forms and each
+    order, whatever bytes a name has."""
+    root = os.fsencode(tmp_path / "root")
+    os.mkdir(root)
+    for b in range(1, 256):
+        if b != ord("/"):
+            with open(root + b"/x" + bytes([b]), "wb") as f:
+                f.write(bytes([b]))
+            os.mkdir(root + b"/d" + bytes([b]))
+    with Netpand(os.fsdecode(root), workers=1) as server:
+        with Http(server.port) as http:
+            for order in "", "&sort=size", "&desc", "&limit=100":
+                found = set()
+                query = "?json" + order
+                while query:
+                    page = json.loads(http.get("/" + query).body)
+                    for e in page["entries"]:
+                        url = "/" + e.get("url", urllib.parse.quote(
+                            e["name"]) + "/" * (e["type"] == "folder"))
+                        found.add(url)
+                    query = page["next"]
+                assert len(found) == 2 * (256 - 32 - 1 - 1)
+            html = http.get("/?limit=1000").body.decode()
+            links = {"/" + urllib.parse.quote(urllib.parse.unquote_to_bytes(u))
+                     for u in re.findall(r'<td><a href="([^"]*)"', html)}
+            assert len(links) == len(found)
+            for url in found:
+                reply = http.get(url)
+                assert reply.status == 200
+                if url[1] == "x":
+                    name = urllib.parse.unquote_to_bytes(url)
+                    assert reply.body == name[-1:]

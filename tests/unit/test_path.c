@@ -512,10 +512,35 @@ test_there_and_back(void **state)
 	}
 }
 
+static void
+test_is_in_urls(void **state)
+{
+	static const struct {
+		int line;
+		const char *in;
+		bool want;
+	} rows[] = {
+		{ __LINE__, "a", true },
+		{ __LINE__, " \\%\"<", true },
+		{ __LINE__, "\xe7\xbd\x91", true },
+		{ __LINE__, "\x80\xff", true },
+		{ __LINE__, "\x01", false },
+		{ __LINE__, "a\n", false },
+		{ __LINE__, "\x1f\x62", false },
+		{ __LINE__, "a\x7f\x62", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < nitems(rows); i++)
+		CHECK(rows[i].line, rows[i].in, "is in URLs",
+		    path_is_in_urls(rows[i].in) == rows[i].want);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_is_in_urls),
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_every_result_has_its_own_text),
