@@ -222,10 +222,10 @@ make_world(void)
 	w->hot = hot_new(&(struct hot_options){ .store = w->store,
 	    .n_hits = &counters.cache_hits,
 	    .n_misses = &counters.cache_misses,
-	    .max_fds = 64,
 	    .max_bytes = 1 << 20 });
 	if (w->hot == NULL)
 		abort();
+	hot_limit_fds(w->hot, 64);
 	if (digests_new(&w->digests, w->store, w->helpers) != 0 ||
 	    walks_new(&w->walks, LIM_WALKS) != 0)
 		abort();

@@ -1,6 +1,7 @@
 /* The worker's end of a channel. */
 #include "channel.h"
 #include "fd.h"
+#include "inbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,33 +11,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define BATCH 64
 #define SHORT_MS 100 /* between two complaints that there is no room */
 
 enum phase { PHASE_SERVING = 1, PHASE_DRAINING = 2 };
-
-/*
- * Room for a batch.  The headers are made once; the kernel changes only
- * lengths and flags, which are put right after each use.
- *
- * A descriptor that is received without room for it is lost, and with it a
- * client.  So a batch is first looked at (MSG_PEEK), which brings descriptors
- * as well and leaves the messages where they are, and then those are taken that
- * have theirs, without a second copy.  What has no room stays in the channel.
- */
-struct inbox {
-	struct mmsghdr looks[BATCH];
-	struct iovec look_iov[BATCH];
-	union ctl_down seen[BATCH];
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control[BATCH];
-	int fds[BATCH]; /* those of seen, until they are given away */
-	struct mmsghdr takes[BATCH];
-	struct iovec take_iov[BATCH];
-	union ctl_down taken[BATCH];
-};
 
 struct fdpool_worker {
 	int chan_fd;
@@ -61,31 +38,23 @@ struct fdpool_worker {
 
 	/* where a received client goes, while a message is handled */
 	struct fdpool_client *client;
-	int client_fd;
+	int *client_fd;
 
 	size_t hello_len;
 	unsigned char hello[FDPOOL_HELLO_MAX];
-	struct inbox inbox;
+	struct fdp_inbox inbox;
 };
 
 /* opening */
 static int hear_hello(struct fdpool_worker *);
-static void inbox_init(struct inbox *);
 
 /* receiving */
 static ssize_t receive(struct fdpool_worker *, struct fdpool_client *,
     size_t want, int flags, bool *more);
-static int look(struct fdpool_worker *, unsigned cap, int flags);
-static int count_fitting(const struct inbox *, int n_seen);
-static int take(struct fdpool_worker *, int n);
-static int look_from_start(int chan_fd);
 static int complain(struct fdpool_worker *);
-static ssize_t
-handle_all(struct fdpool_worker *, int n, int n_fit, struct fdpool_client *);
+static ssize_t handle_all(struct fdpool_worker *, struct fdpool_client *);
 static int
-handle(struct fdpool_worker *, int i, int seen, struct fdpool_client *);
-static int find_seen(struct inbox *, int i, int from, int n_seen);
-static int descriptor_of(struct msghdr *);
+handle(struct fdpool_worker *, struct fdp_arrival *, struct fdpool_client *);
 static int make_blocking(const struct fdpool_client *);
 
 /* handlers: 1 for a client, 0 for another message */
@@ -125,13 +94,12 @@ fdpool_worker_open(struct fdpool_worker **worker, int chan_fd, unsigned slots)
 		goto out;
 	w->chan_fd = fdp_take(&chan_fd);
 	w->slots = slots;
-	inbox_init(&w->inbox);
 	error = -EINVAL;
 	if (fcntl(w->chan_fd, F_SETFD, FD_CLOEXEC) == -1 ||
 	    fcntl(w->chan_fd, F_SETFL, 0) == -1)
 		goto out;
 	if ((error = hear_hello(w)) != 0 ||
-	    (error = look_from_start(w->chan_fd)) != 0)
+	    (error = fdp_inbox_init(&w->inbox, w->chan_fd)) != 0)
 		goto out;
 	*worker = w;
 	return 0;
@@ -293,29 +261,6 @@ hear_hello(struct fdpool_worker *w)
 	return 0;
 }
 
-static void
-inbox_init(struct inbox *in)
-{
-	unsigned i;
-
-	for (i = 0; i < BATCH; i++) {
-		in->look_iov[i] = (struct iovec){ .iov_base = &in->seen[i],
-			.iov_len = sizeof(in->seen[i]) };
-		in->looks[i].msg_hdr = (struct msghdr){
-			.msg_iov = &in->look_iov[i],
-			.msg_iovlen = 1,
-			.msg_control = in->control[i].bytes,
-			/* CMSG_SPACE would let two descriptors in */
-			.msg_controllen = CMSG_LEN(sizeof(int)),
-		};
-		in->take_iov[i] = (struct iovec){ .iov_base = &in->taken[i],
-			.iov_len = sizeof(in->taken[i]) };
-		in->takes[i].msg_hdr = (struct msghdr){
-			.msg_iov = &in->take_iov[i], .msg_iovlen = 1
-		};
-	}
-}
-
 /*
  * Receives one batch; *more is whether it was full.  After an error no client
  * of the batch is lost: those before it are counted, and the error is given
@@ -325,96 +270,27 @@ static ssize_t
 receive(struct fdpool_worker *w, struct fdpool_client *clients, size_t want,
     int flags, bool *more)
 {
-	unsigned cap = want < BATCH ? (unsigned)want : BATCH;
-	int n_seen, n_fit, n, hurt = w->hurt;
-	struct inbox *in = &w->inbox;
+	unsigned cap = want < FDP_INBOX_BATCH ? (unsigned)want
+					      : FDP_INBOX_BATCH;
+	struct fdp_inbox *in = &w->inbox;
+	int hurt = w->hurt;
 	ssize_t got;
 
 	*more = false;
 	w->hurt = 0;
 	if (w->failed != 0 || hurt != 0)
 		return w->failed != 0 ? w->failed : hurt;
-	n_seen = look(w, cap, flags);
-	if (n_seen < 0)
-		return w->failed = n_seen;
-	if (n_seen > 0 && in->looks[0].msg_len == 0)
-		w->failed = -EPIPE;
-	n_fit = count_fitting(in, n_seen);
-	n = n_fit > 0 ? take(w, n_fit) : 0;
-	got = handle_all(w, n, n_fit, clients);
-	for (int i = 0; i < n_seen; i++)
-		fdp_close(&in->fds[i]);
-	if (n < n_seen && look_from_start(w->chan_fd) != 0)
-		w->failed = -EPROTO;
-	*more = n == (int)cap && w->failed == 0 && w->hurt == 0;
+	w->failed = fdp_inbox_receive(in, w->chan_fd, cap, flags);
+	got = handle_all(w, clients);
+	fdp_inbox_clear(in);
+	*more = in->n_arrivals == cap && w->failed == 0 && w->hurt == 0;
 	if (got > 0)
 		return got;
 	hurt = w->hurt;
 	w->hurt = 0;
 	if (w->failed != 0 || hurt != 0)
 		return w->failed != 0 ? w->failed : hurt;
-	return n_fit < n_seen && in->looks[n_fit].msg_len > 0 ? complain(w) : 0;
-}
-
-/* How many messages there are, up to cap, or -errno. */
-static int
-look(struct fdpool_worker *w, unsigned cap, int flags)
-{
-	struct inbox *in = &w->inbox;
-	int n, i;
-
-	do
-		n = recvmmsg(w->chan_fd, in->looks, cap,
-		    flags | MSG_PEEK | MSG_CMSG_CLOEXEC, NULL);
-	while (n == -1 && (errno == EINTR || errno == ECONNRESET));
-	if (n == -1)
-		return errno == EAGAIN ? 0 : -errno;
-	for (i = 0; i < n; i++) {
-		in->fds[i] = descriptor_of(&in->looks[i].msg_hdr);
-		in->looks[i].msg_hdr.msg_controllen = CMSG_LEN(sizeof(int));
-	}
-	return n;
-}
-
-/* Those before the first that found no room, or before the end. */
-static int
-count_fitting(const struct inbox *in, int n_seen)
-{
-	int i;
-
-	for (i = 0; i < n_seen; i++)
-		if (in->looks[i].msg_len == 0 ||
-		    ((in->looks[i].msg_hdr.msg_flags & MSG_CTRUNC) &&
-			in->fds[i] == -1))
-			break;
-	return i;
-}
-
-/* Of those seen, the ones that the master has not taken back meanwhile.  How
- * many they are. */
-static int
-take(struct fdpool_worker *w, int n)
-{
-	int taken;
-
-	do
-		taken = recvmmsg(w->chan_fd, w->inbox.takes, (unsigned)n,
-		    MSG_DONTWAIT, NULL);
-	while (taken == -1 && (errno == EINTR || errno == ECONNRESET));
-	return taken == -1 ? 0 : taken;
-}
-
-/* Each look goes on behind the one before, and each message that is taken out
- * moves that place back by its length.  0 or -errno. */
-static int
-look_from_start(int chan_fd)
-{
-	const int start = 0;
-
-	if (setsockopt(
-		chan_fd, SOL_SOCKET, SO_PEEK_OFF, &start, sizeof(start)) == -1)
-		return -errno;
-	return 0;
+	return in->is_stuck ? complain(w) : 0;
 }
 
 /* The master takes the client back when it has heard of it.  Until then the
@@ -436,17 +312,17 @@ complain(struct fdpool_worker *w)
 	return -EMFILE;
 }
 
-/* Those taken, of whom n_fit were seen.  How many clients. */
+/* How many clients. */
 static ssize_t
-handle_all(
-    struct fdpool_worker *w, int n, int n_fit, struct fdpool_client *clients)
+handle_all(struct fdpool_worker *w, struct fdpool_client *clients)
 {
-	int i, seen = -1, one;
+	struct fdp_inbox *in = &w->inbox;
 	ssize_t got = 0;
+	unsigned i;
+	int one;
 
-	for (i = 0; i < n; i++) {
-		seen = find_seen(&w->inbox, i, seen + 1, n_fit);
-		one = handle(w, i, seen, &clients[got]);
+	for (i = 0; i < in->n_arrivals; i++) {
+		one = handle(w, &in->arrivals[i], &clients[got]);
 		if (one == -EMFILE)
 			w->hurt = one;
 		else if (one < 0)
@@ -460,58 +336,24 @@ handle_all(
 /* 1: a client, 0: another message, or -errno.  Once a message was wrong,
  * those after it are only cleared away. */
 static int
-handle(struct fdpool_worker *w, int i, int seen, struct fdpool_client *client)
+handle(struct fdpool_worker *w, struct fdp_arrival *a,
+    struct fdpool_client *client)
 {
-	struct inbox *in = &w->inbox;
 	unsigned phase = w->draining ? PHASE_DRAINING : PHASE_SERVING;
-	const struct mmsghdr *head = &in->takes[i];
-	bool is_seen = seen < BATCH;
-	int one;
 
-	w->client = client;
-	w->client_fd = is_seen ? fdp_take(&in->fds[seen]) : -1;
 	if (w->failed != 0)
-		one = w->failed;
-	else if ((head->msg_hdr.msg_flags & MSG_TRUNC) ||
-		 (is_seen && (in->looks[seen].msg_hdr.msg_flags & MSG_CTRUNC)))
-		one = -EPROTO;
-	else if (!is_seen && in->taken[i].type == CTL_CLIENT) {
-		/* It came in the place of one that was taken back.  The client
-		 * is lost, but not its place in the order of what was taken. */
+		return w->failed;
+	if (a->is_torn)
+		return -EPROTO;
+	if (a->is_bereft && a->msg->type == CTL_CLIENT) {
+		/* lost, but not its place in the order of what was taken */
 		w->taken++;
 		w->dropped++;
-		one = -EMFILE;
-	} else
-		one = fdp_op_run(ops, w, phase, &w->seen, &in->taken[i],
-		    head->msg_len, w->client_fd != -1);
-	fdp_close(&w->client_fd);
-	return one;
-}
-
-/* Which of those seen from there on is the one taken; BATCH: none. */
-static int
-find_seen(struct inbox *in, int i, int from, int n_seen)
-{
-	unsigned len = in->takes[i].msg_len;
-	int seen;
-
-	for (seen = from; seen < n_seen; seen++)
-		if (in->looks[seen].msg_len == len &&
-		    memcmp(&in->seen[seen], &in->taken[i], len) == 0)
-			return seen;
-	return BATCH;
-}
-
-static int
-descriptor_of(struct msghdr *head)
-{
-	struct cmsghdr *c = CMSG_FIRSTHDR(head);
-	int fd = -1;
-
-	if (c != NULL && c->cmsg_level == SOL_SOCKET &&
-	    c->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
+		return -EMFILE;
+	}
+	w->client = client;
+	w->client_fd = &a->fd;
+	return fdp_op_run(ops, w, phase, &w->seen, a->msg, a->len, a->fd != -1);
 }
 
 /* 1, as a received client. */
@@ -534,7 +376,7 @@ op_client(void *ctx, const void *msg)
 		return -EPROTO;
 	w->held++;
 	w->taken++;
-	w->client->fd = fdp_take(&w->client_fd);
+	w->client->fd = fdp_take(w->client_fd);
 	w->client->tag = m->tag;
 	return 1;
 }

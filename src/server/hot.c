@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/limits.h"
 #include "server/hot.h"
 #include "server/http_head.h"
 
@@ -34,6 +35,7 @@
 struct hot {
 	struct hot_options opt;
 	struct held_table *names;
+	unsigned max_fds; /* of files; beside those of folders */
 	unsigned n_files;
 	unsigned n_fds;
 	uint64_t n_bytes;
@@ -58,14 +60,13 @@ static bool is_settled(const struct store_meta *);
 static bool
 make_room(struct hot *, unsigned fds, uint64_t bytes, uint64_t now_ms);
 static bool drop_last(struct hot *, uint64_t now_ms);
+static void drop_fds(struct hot *, unsigned max);
 static void unlist_file(struct hot *, struct hot_file *);
 static void file_free(struct hot_file *);
 
 struct hot *
 hot_new(const struct hot_options *opt)
 {
-	unsigned folders = opt->max_fds / 4 < FOLDERS_MAX ? opt->max_fds / 4
-							  : FOLDERS_MAX;
 	struct hot *h;
 
 	if (sodium_init() < 0)
@@ -76,12 +77,11 @@ hot_new(const struct hot_options *opt)
 	h->opt = *opt;
 	link_init(&h->lru);
 	crypto_shorthash_keygen(h->key);
-	h->names = held_table_new(opt->store, folders);
+	h->names = held_table_new(opt->store);
 	if (h->names == NULL) {
 		free(h);
 		return NULL;
 	}
-	h->opt.max_fds -= folders;
 	return h;
 }
 
@@ -94,6 +94,26 @@ hot_free(struct hot *h)
 		unlist_file(h, link_entry(h->lru.next, struct hot_file, lru));
 	held_table_free(h->names);
 	free(h);
+}
+
+void
+hot_limit_fds(struct hot *h, unsigned max)
+{
+	unsigned folders;
+
+	if (max > LIM_HOT_FDS)
+		max = LIM_HOT_FDS;
+	folders = max / 4 < FOLDERS_MAX ? max / 4 : FOLDERS_MAX;
+	held_table_limit(h->names, folders);
+	h->max_fds = max - folders;
+	if (hot_fds(h) > max)
+		drop_fds(h, max);
+}
+
+unsigned
+hot_fds(const struct hot *h)
+{
+	return h->n_fds + held_table_folders(h->names);
 }
 
 int
@@ -332,9 +352,9 @@ is_settled(const struct store_meta *m)
 static bool
 make_room(struct hot *h, unsigned fds, uint64_t bytes, uint64_t now_ms)
 {
-	if (fds > h->opt.max_fds || bytes > h->opt.max_bytes)
+	if (fds > h->max_fds || bytes > h->opt.max_bytes)
 		return false;
-	while (h->n_files >= FILES_MAX || h->n_fds > h->opt.max_fds - fds ||
+	while (h->n_files >= FILES_MAX || h->n_fds > h->max_fds - fds ||
 	       h->n_bytes > h->opt.max_bytes - bytes) {
 		if (!drop_last(h, now_ms))
 			return false;
@@ -354,6 +374,24 @@ drop_last(struct hot *h, uint64_t now_ms)
 		return false;
 	unlist_file(h, last);
 	return true;
+}
+
+/* The files that need a descriptor go first, and with the last files of them
+ * the folders. */
+static void
+drop_fds(struct hot *h, unsigned max)
+{
+	struct link *l, *prev;
+	struct hot_file *f;
+
+	for (l = h->lru.prev; l != &h->lru && hot_fds(h) > max; l = prev) {
+		prev = l->prev;
+		f = link_entry(l, struct hot_file, lru);
+		if (f->fd != -1)
+			unlist_file(h, f);
+	}
+	while (link_is_linked(&h->lru) && hot_fds(h) > max)
+		unlist_file(h, link_entry(h->lru.prev, struct hot_file, lru));
 }
 
 static void

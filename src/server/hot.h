@@ -62,13 +62,17 @@ struct hot_file {
 struct hot_options {
 	struct store *store;
 	struct board_counter *n_hits, *n_misses;
-	unsigned max_fds; /* of files and folders; 0: nothing is kept */
 	uint64_t max_bytes; /* of files' bytes and heads */
 };
 
-/* NULL: no memory. */
+/* NULL: no memory.  Nothing is kept until hot_limit_fds. */
 struct hot *hot_new(const struct hot_options *);
 void hot_free(struct hot *); /* NULL is fine; no file is in use any more */
+
+/* From now on at most so many descriptors of files and folders are kept, and
+ * never more than LIM_HOT_FDS; those over it are dropped now. */
+void hot_limit_fds(struct hot *, unsigned max);
+unsigned hot_fds(const struct hot *); /* that are kept */
 
 /*
  * The file that path names now, without waiting: 0, -EAGAIN (the disk would

@@ -19,12 +19,8 @@
 #include "server/control.h"
 #include "server/listen.h"
 #include "server/start.h"
+#include "server/worker.h"
 #include "store/store.h"
-
-/* Descriptors of a process that are not of its connections. */
-#define FD_RESERVE 256
-/* A connection's socket and the file it reads. */
-#define FDS_PER_SLOT 2
 
 /* ---- parts of start_open, in its order ---- */
 static void open_listeners(
@@ -36,7 +32,6 @@ check_reach(const struct options *, enum listen_reach, const char *name);
 static void open_root(struct start *);
 static void open_push(struct start *);
 static unsigned fit_slots(const struct options *);
-static unsigned fit_hot_fds(unsigned slots);
 static void open_control(struct start *);
 static void open_board(struct start *);
 static void open_log(struct start *);
@@ -81,7 +76,6 @@ start_open(struct start *s, const struct options *o)
 	open_board(s);
 	open_log(s);
 	make_config(s);
-	s->config.hot_fds = fit_hot_fds(slots);
 	make_pool_options(s, slots);
 }
 
@@ -198,32 +192,19 @@ fit_slots(const struct options *o)
 	rl.rlim_cur = rl.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		fatal("setrlimit RLIMIT_NOFILE");
-	fit = rl.rlim_cur < FD_RESERVE + FDS_PER_SLOT
+	fit = rl.rlim_cur < WORKER_FDS + CONN_FDS
 		  ? 0
-		  : (rl.rlim_cur - FD_RESERVE) / FDS_PER_SLOT;
+		  : (rl.rlim_cur - WORKER_FDS) / CONN_FDS;
 	if (slots <= fit)
 		return slots;
 	if (o->slots != 0 || fit == 0)
 		fatalx("%u slots need %u descriptors, the limit is %llu:"
 		       " raise it (ulimit -Hn) or ask for fewer",
-		    slots, slots * FDS_PER_SLOT + FD_RESERVE,
+		    slots, slots * CONN_FDS + WORKER_FDS,
 		    (unsigned long long)rl.rlim_cur);
 	log_warn("%llu slots a worker instead of %u: RLIMIT_NOFILE is %llu",
 	    (unsigned long long)fit, slots, (unsigned long long)rl.rlim_cur);
 	return (unsigned)fit;
-}
-
-/* What connections leave free, the files that are asked for often may have. */
-static unsigned
-fit_hot_fds(unsigned slots)
-{
-	rlim_t taken = FD_RESERVE + FDS_PER_SLOT * (rlim_t)slots;
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1 || rl.rlim_cur <= taken)
-		return 0;
-	rl.rlim_cur -= taken;
-	return rl.rlim_cur < LIM_HOT_FDS ? (unsigned)rl.rlim_cur : LIM_HOT_FDS;
 }
 
 /* Only one that was asked for must be there. */

@@ -39,7 +39,6 @@ struct wire_config {
 	uint32_t rate_window_ms;
 	uint32_t min_rate;
 	uint32_t max_per_source; /* connections in a worker; 0: any */
-	uint32_t hot_fds; /* descriptors for files that are asked for often */
 	uint32_t hot_bytes; /* memory for such files' bytes */
 	/* the kept descriptors, in this order; behind them the board, to write
 	 * and to read */
@@ -52,7 +51,7 @@ struct wire_config {
 };
 
 static_assert(sizeof(struct wire_config) ==
-		  15 * 4 + LIM_PROXIES * sizeof(struct addr_block) + 256,
+		  14 * 4 + LIM_PROXIES * sizeof(struct addr_block) + 256,
     "no padding in what the workers are told");
 static_assert(sizeof(struct wire_config) <= FDPOOL_HELLO_MAX,
     "the configuration fits the pool's hello");

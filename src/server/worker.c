@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -48,6 +49,7 @@ static void worker_check_fds(const struct worker *);
 /* ---- the loop ---- */
 static int worker_loop(struct worker *);
 static int worker_accept(struct worker *);
+static void worker_share_fds(struct worker *);
 static void worker_look_at_clock(struct worker *);
 static void worker_run_ready(struct worker *);
 static void worker_run_patient(struct worker *);
@@ -190,10 +192,15 @@ worker_set_up_hot(struct worker *w)
 		.store = w->store,
 		.n_hits = &w->board.mine->cache_hits,
 		.n_misses = &w->board.mine->cache_misses,
-		.max_fds = w->config.hot_fds,
 		.max_bytes = w->config.hot_bytes,
 	};
 
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return -errno;
+	w->max_fds = limit.rlim_cur < UINT32_MAX ? (unsigned)limit.rlim_cur
+						 : UINT32_MAX;
 	w->hot = hot_new(&opt);
 	return w->hot == NULL ? -ENOMEM : 0;
 }
@@ -259,6 +266,7 @@ worker_accept(struct worker *w)
 	ssize_t n;
 
 	do {
+		worker_share_fds(w);
 		n = fdpool_worker_recv(w->pool, clients, CLIENTS_AT_ONCE);
 		if (n == -EMFILE) {
 			log_error("worker %u: no room for a client: the"
@@ -278,6 +286,18 @@ worker_accept(struct worker *w)
 	if (wanted > 0)
 		room_wanted(w, wanted);
 	return 0;
+}
+
+/* What connections and the next clients leave free, the files that are asked
+ * for often may have: so there is room for those clients. */
+static void
+worker_share_fds(struct worker *w)
+{
+	unsigned open = w->slots - w->n_free;
+	unsigned due = WORKER_FDS + CONN_FDS_MAX * (open + CLIENTS_AT_ONCE);
+
+	if (w->hot != NULL)
+		hot_limit_fds(w->hot, w->max_fds > due ? w->max_fds - due : 0);
 }
 
 /*

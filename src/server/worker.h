@@ -19,6 +19,13 @@
 
 struct store;
 
+/* Descriptors of a worker that are not of its connections. */
+#define WORKER_FDS 256
+/* A connection's socket and the file it reads. */
+#define CONN_FDS 2
+/* And the same file once more, while its digest is computed. */
+#define CONN_FDS_MAX 3
+
 struct worker {
 	struct fdpool_worker *pool;
 	unsigned index;
@@ -40,6 +47,7 @@ struct worker {
 	struct link patient; /* those that have had their turn, and go on */
 	struct slab ins, outs, answers, https;
 	struct hot *hot; /* NULL: push only */
+	uint32_t max_fds; /* RLIMIT_NOFILE */
 	uint32_t n_sorted; /* listings held to be sorted, <= LIM_SORTED */
 	struct http_desk http;
 	struct conn *conns; /* the table; slots entries */

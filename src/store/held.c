@@ -46,7 +46,7 @@ static bool folder_is_it(const struct folder *, int root_fd);
 static int fd_of(const struct folder *, int root_fd);
 
 struct held_table *
-held_table_new(const struct store *s, unsigned max_folders)
+held_table_new(const struct store *s)
 {
 	struct held_table *t = calloc(1, sizeof(*t));
 	struct store_meta root;
@@ -54,11 +54,22 @@ held_table_new(const struct store *s, unsigned max_folders)
 	if (t == NULL)
 		return NULL;
 	t->store = s;
-	t->max_folders = max_folders;
 	link_init(&t->folders);
 	if (store_fd_meta(s->root_fd, &root) == 0)
 		t->root_dev = root.dev;
 	return t;
+}
+
+void
+held_table_limit(struct held_table *t, unsigned max_folders)
+{
+	t->max_folders = max_folders;
+}
+
+unsigned
+held_table_folders(const struct held_table *t)
+{
+	return t->n_folders;
 }
 
 void
@@ -175,7 +186,7 @@ folder_new(struct held_table *t, struct folder *parent, const char *name,
 	struct folder *f;
 	int r;
 
-	if (t->n_folders == t->max_folders)
+	if (t->n_folders >= t->max_folders)
 		return -ENOSPC;
 	f = calloc(1, sizeof(*f) + len + 1);
 	if (f == NULL)

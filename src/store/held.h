@@ -17,9 +17,11 @@
 struct held_table;
 struct held;
 
-/* NULL: no memory.  store must live as long.  max_folders descriptors at most
- * are held. */
-struct held_table *held_table_new(const struct store *, unsigned max_folders);
+/* NULL: no memory.  store must live as long. */
+struct held_table *held_table_new(const struct store *);
+/* From now on no new folder beyond so many; none at first. */
+void held_table_limit(struct held_table *, unsigned max_folders);
+unsigned held_table_folders(const struct held_table *);
 /* All its names were freed before.  NULL is fine. */
 void held_table_free(struct held_table *);
 

@@ -34,7 +34,6 @@ hot_start(void **state, unsigned max_fds, uint64_t max_bytes)
 	struct hot *h = hot_new(&(struct hot_options){ .store = t->store,
 	    .n_hits = &hits,
 	    .n_misses = &misses,
-	    .max_fds = max_fds,
 	    .max_bytes = max_bytes });
 
 	later_ns = OLD;
@@ -42,6 +41,7 @@ hot_start(void **state, unsigned max_fds, uint64_t max_bytes)
 	tree_empty(t->in_fd);
 	assert_int_equal(fchdir(t->in_fd), 0);
 	assert_non_null(h);
+	hot_limit_fds(h, max_fds);
 	return h;
 }
 
@@ -216,6 +216,47 @@ it_is_bounded(void **state)
 	assert_int_equal(fd_count_open(), fds);
 }
 
+/* Connections need the descriptors: files with bytes stay longest. */
+static void
+it_yields(void **state)
+{
+	struct hot *h = hot_start(state, 100, 3500);
+	int fds = fd_count_open();
+	struct hot_file *f;
+	char name[16], bytes[1001];
+
+	memset(bytes, 'x', 1000);
+	bytes[1000] = '\0';
+	tree_mkdir(AT_FDCWD, "d");
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "d/f%d", i);
+		tree_write(AT_FDCWD, name, bytes);
+		for (int n = 0; n < 2; n++)
+			hot_release(h, ask(h, *state, name));
+	}
+	assert_int_equal(hot_fds(h), 18 + 1);
+	f = ask(h, *state, "d/f19");
+	hot_limit_fds(h, 8);
+	assert_int_equal(hot_fds(h), 8);
+	assert_true(f->fd != -1); /* it is in use */
+	hot_release(h, f);
+	assert_in_range(fd_count_open(), fds, fds + 8);
+	f = ask(h, *state, "d/f0");
+	assert_non_null(f->whole);
+	hot_release(h, f);
+	hot_limit_fds(h, 0);
+	assert_int_equal(hot_fds(h), 0);
+	assert_int_equal(fd_count_open(), fds);
+	hot_release(h, ask(h, *state, "d/f0"));
+	assert_int_equal(fd_count_open(), fds);
+	hot_limit_fds(h, 100);
+	for (int n = 0; n < 2; n++)
+		hot_release(h, ask(h, *state, "d/f0"));
+	assert_int_equal(hot_fds(h), 1); /* the folder; it has bytes */
+	hot_free(h);
+	assert_int_equal(fd_count_open(), fds);
+}
+
 /* What is asked for all the time stays; what comes beside it is not kept. */
 static void
 the_busy_are_not_dropped(void **state)
@@ -298,6 +339,7 @@ main(void)
 		TEST(a_version_in_use_stays),
 		TEST(what_is_no_file),
 		TEST(it_is_bounded),
+		TEST(it_yields),
 		TEST(the_busy_are_not_dropped),
 		TEST(windows_are_known_for_a_moment),
 		TEST(nothing_is_kept),

@@ -28,7 +28,8 @@ rig_start(struct rig *r, void *state, const char *name)
 	int fd;
 
 	r->store = t->store;
-	r->table = held_table_new(r->store, FOLDERS);
+	r->table = held_table_new(r->store);
+	held_table_limit(r->table, FOLDERS);
 	assert_non_null(r->table);
 	assert_int_equal(
 	    store_open_file(r->store, &p, STORE_WAIT, &fd, &r->meta), 0);
