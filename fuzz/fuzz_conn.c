@@ -222,6 +222,7 @@ make_world(void)
 	w->hot = hot_new(&(struct hot_options){ .store = w->store,
 	    .n_hits = &counters.cache_hits,
 	    .n_misses = &counters.cache_misses,
+	    .moment = &w->moment,
 	    .max_bytes = 1 << 20 });
 	if (w->hot == NULL)
 		abort();

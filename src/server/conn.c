@@ -141,6 +141,14 @@ conn_event(struct conn *c, uint32_t events)
 }
 
 void
+conn_hear(struct conn *c)
+{
+	if (c->door->hears_first && c->answer == NULL && !c->is_gone &&
+	    c->state < CONN_ANSWER && buf_len(&c->in) == 0)
+		(void)conn_read(c); /* the turn will meet it again */
+}
+
+void
 conn_run(struct conn *c)
 {
 	struct board_served *served =
@@ -505,6 +513,7 @@ conn_read(struct conn *c)
 	    c->accepted.family != 0)
 		c->may_read = false;
 	buf_added(&c->in, (size_t)n);
+	c->worker->moment++;
 	board_add(&c->worker->board.mine->bytes_received, (uint64_t)n);
 	conn_charge(c, (uint64_t)n);
 	if (n == 0)

@@ -46,6 +46,7 @@ enum conn_state {
 
 /* One protocol.  All are called on the loop. */
 struct door {
+	bool hears_first; /* a request comes before an answer */
 	enum want (*step)(struct conn *);
 	/* The connection closes: free what conn->answer points to; no job of
 	 * it is out.  NULL: nothing to do. */
@@ -101,6 +102,9 @@ void conn_open(struct conn *, struct worker *, const struct fdpool_client *);
 void conn_wake(struct conn *);
 /* What epoll said of its socket. */
 void conn_event(struct conn *, uint32_t events);
+/* Receives the request that may have come, ahead of the turn; so all who are
+ * heard before the first of them is answered share what is then looked up. */
+void conn_hear(struct conn *);
 /* One turn of its door. */
 void conn_run(struct conn *);
 void conn_timed_out(struct conn *);

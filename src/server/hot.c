@@ -47,7 +47,7 @@ struct hot {
 /* ---- finding ---- */
 static uint32_t hash_of(const struct hot *, const struct path *);
 static struct hot_file *find(struct hot *, const struct path *, uint32_t hash);
-static bool is_fresh(struct hot_file *, uint64_t now_ms);
+static bool is_fresh(const struct hot *, struct hot_file *, uint64_t now_ms);
 static int file_open(
     struct hot *, const struct path *, uint64_t now_ms, struct hot_file **);
 /* ---- making ---- */
@@ -124,7 +124,7 @@ hot_get(struct hot *h, const struct path *path, uint64_t now_ms,
 
 	if (!path->wants_dir)
 		f = find(h, path, hash_of(h, path));
-	if (f != NULL && !is_fresh(f, now_ms)) {
+	if (f != NULL && !is_fresh(h, f, now_ms)) {
 		unlist_file(h, f);
 		f = NULL;
 	}
@@ -222,15 +222,20 @@ find(struct hot *h, const struct path *path, uint32_t hash)
 }
 
 static bool
-is_fresh(struct hot_file *f, uint64_t now_ms)
+is_fresh(const struct hot *h, struct hot_file *f, uint64_t now_ms)
 {
+	uint64_t moment = *h->opt.moment;
 	struct store_meta now;
 
+	if (f->proved_at == moment)
+		return true;
 	if (now_ms - f->proved_ms > PROVED_MS ||
-	    held_look(f->held, &now) != 0 || !store_meta_same(&now, &f->meta) ||
+	    held_look(f->held, moment, &now) != 0 ||
+	    !store_meta_same(&now, &f->meta) ||
 	    now.ctime_ns != f->meta.ctime_ns)
 		return false;
 	f->proved_ms = now_ms;
+	f->proved_at = moment;
 	return true;
 }
 
@@ -322,7 +327,8 @@ keep_body(struct hot *h, struct hot_file *f)
 	iov.iov_len = size;
 	if ((size > 0 &&
 		preadv2(f->fd, &iov, 1, 0, RWF_NOWAIT) != (ssize_t)size) ||
-	    held_look(f->held, &now) != 0 || !store_meta_same(&now, &f->meta) ||
+	    held_look(f->held, HELD_NOW, &now) != 0 ||
+	    !store_meta_same(&now, &f->meta) ||
 	    now.ctime_ns != f->meta.ctime_ns) {
 		free(whole);
 		return;

@@ -1,8 +1,8 @@
 /*
  * Files that were asked for lately, ready to be sent again: descriptor or
- * bytes, and the head of the answer.  What is given out was proved a moment ago
- * by a look at its name (store/held.h), so a file that was replaced, changed,
- * moved or removed is seen by the very next request.  Bytes are kept only of
+ * bytes, and the head of the answer.  What is given out was proved by a look at
+ * its name (store/held.h) after the request for it was received, so a file that
+ * was replaced, changed, moved or removed is seen by the very next request.  Bytes are kept only of
  * a small file that has not changed for a minute: whatever is done to it
  * then moves its times visibly.
  *
@@ -43,6 +43,7 @@ struct hot_file {
 	uint16_t n_asked;
 	unsigned n_users;
 	struct held *held;
+	uint64_t proved_at; /* the moment */
 	uint64_t proved_ms;
 	struct link lru;
 	/* for its users */
@@ -62,6 +63,10 @@ struct hot_file {
 struct hot_options {
 	struct store *store;
 	struct board_counter *n_hits, *n_misses;
+	/* Not 0, and another one after each receiving.  While it stays, all
+	 * requests came before the first look, and what was found then holds
+	 * for them. */
+	const uint64_t *moment;
 	uint64_t max_bytes; /* of files' bytes and heads */
 };
 

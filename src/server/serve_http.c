@@ -734,6 +734,7 @@ http_stop_jobs(struct conn *c)
 
 const struct door door_http = {
 	.step = http_step,
+	.hears_first = true,
 	.closed = http_closed,
 	.stop_jobs = http_stop_jobs,
 };

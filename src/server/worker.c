@@ -26,6 +26,7 @@
 #define EVENTS 256
 #define CLIENTS_AT_ONCE 64
 #define CLIENTS_A_TURN 256
+#define HEAR_AT_ONCE 64
 #define PASS_MS 50
 #define PATIENT_NS 200000
 
@@ -50,8 +51,9 @@ static void worker_check_fds(const struct worker *);
 static int worker_loop(struct worker *);
 static int worker_accept(struct worker *);
 static void worker_share_fds(struct worker *);
-static void worker_look_at_clock(struct worker *);
+static void worker_new_turn(struct worker *);
 static void worker_run_ready(struct worker *);
+static unsigned worker_hear(struct link *ready);
 static void worker_run_patient(struct worker *);
 static void worker_run_timers(struct worker *);
 static void worker_drain(struct worker *);
@@ -97,7 +99,7 @@ worker_set_up(struct worker *w, unsigned slots)
 	slab_init(&w->ins, CONN_IN_SIZE, KEEP_INS);
 	slab_init(&w->outs, CONN_OUT_SIZE, KEEP_OUTS);
 	slab_init(&w->answers, answer_size, KEEP_ANSWERS);
-	worker_look_at_clock(w);
+	worker_new_turn(w);
 	timer_wheel_init(&w->timers, w->now_ms);
 	r = fdpool_worker_open(&w->pool, FDPOOL_CHANNEL_FD, slots);
 	if (r == 0)
@@ -192,6 +194,7 @@ worker_set_up_hot(struct worker *w)
 		.store = w->store,
 		.n_hits = &w->board.mine->cache_hits,
 		.n_misses = &w->board.mine->cache_misses,
+		.moment = &w->moment,
 		.max_bytes = w->config.hot_bytes,
 	};
 
@@ -230,7 +233,7 @@ worker_loop(struct worker *w)
 			      w, timer_wait_ms(&w->timers, w->now_ms)));
 		if (n == -1 && errno != EINTR)
 			return -errno;
-		worker_look_at_clock(w);
+		worker_new_turn(w);
 		for (int i = 0; i < n; i++) {
 			void *tag = events[i].data.ptr;
 
@@ -310,6 +313,7 @@ static void
 worker_run_ready(struct worker *w)
 {
 	uint64_t enough_ms = w->now_ms + PASS_MS;
+	unsigned n_heard = 0;
 	struct link now;
 
 	link_init(&now);
@@ -317,11 +321,26 @@ worker_run_ready(struct worker *w)
 	while (link_is_linked(&now) && clock_ms() < enough_ms) {
 		struct conn *c = link_entry(now.next, struct conn, ready);
 
+		if (n_heard == 0)
+			n_heard = worker_hear(&now);
+		n_heard--;
 		link_remove(&c->ready);
 		conn_run(c);
 	}
 	link_move_all(&now, &w->ready);
 	link_move_all(&w->ready, &now);
+}
+
+/* The first of those who are ready; how many. */
+static unsigned
+worker_hear(struct link *ready)
+{
+	unsigned n = 0;
+
+	for (struct link *l = ready->next; l != ready && n < HEAR_AT_ONCE;
+	     l = l->next, n++)
+		conn_hear(link_entry(l, struct conn, ready));
+	return n;
 }
 
 /* Those that send much go on in the time that nobody else needs, but for one
@@ -343,8 +362,9 @@ worker_run_patient(struct worker *w)
 }
 
 static void
-worker_look_at_clock(struct worker *w)
+worker_new_turn(struct worker *w)
 {
+	w->moment++;
 	w->now_ns = clock_ns();
 	w->now_ms = w->now_ns / 1000000;
 	w->wall_s = clock_wall_s();

@@ -33,6 +33,8 @@ struct worker {
 	uint64_t now_ms; /* of this turn of the loop */
 	uint64_t now_ns;
 	int64_t wall_s;
+	uint64_t
+	    moment; /* another one with each turn, and all that is received */
 	struct wire_config config;
 	struct store *store; /* NULL: push only */
 	struct push_file *push; /* NULL: none */

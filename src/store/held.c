@@ -14,6 +14,7 @@ struct folder {
 	struct folder *parent; /* NULL: it lies in the root */
 	unsigned n_users; /* names and folders in it */
 	int fd; /* O_PATH */
+	uint64_t seen_at; /* the moment it was last found in its place */
 	uint64_t ino;
 	uint64_t dev;
 	size_t len;
@@ -41,7 +42,7 @@ static struct folder *folder_find(
 static int folder_new(struct held_table *, struct folder *parent,
     const char *name, size_t len, struct folder **);
 static void folder_release(struct held_table *, struct folder *);
-static bool folder_is_there(const struct folder *, int root_fd);
+static bool folder_is_there(struct folder *, int root_fd, uint64_t moment);
 static bool folder_is_it(const struct folder *, int root_fd);
 static int fd_of(const struct folder *, int root_fd);
 
@@ -102,7 +103,7 @@ held_new(struct held **out, struct held_table *t, const struct path *path,
 	h->folder = folder;
 	h->root_fd = t->store->root_fd;
 	memcpy(h->name, leaf, strlen(leaf) + 1);
-	if (held_look(h, &now) != 0 || !store_meta_same(&now, meta)) {
+	if (held_look(h, HELD_NOW, &now) != 0 || !store_meta_same(&now, meta)) {
 		held_free(h, t);
 		return -EAGAIN;
 	}
@@ -120,11 +121,11 @@ held_free(struct held *h, struct held_table *t)
 }
 
 int
-held_look(const struct held *h, struct store_meta *meta)
+held_look(const struct held *h, uint64_t moment, struct store_meta *meta)
 {
 	enum open_type type;
 
-	if (!folder_is_there(h->folder, h->root_fd) ||
+	if (!folder_is_there(h->folder, h->root_fd, moment) ||
 	    open_look_leaf(
 		fd_of(h->folder, h->root_fd), h->name, meta, &type) != 0)
 		return -ENOENT;
@@ -232,11 +233,15 @@ folder_release(struct held_table *t, struct folder *f)
 
 /* Is each folder on the way still what its name names? */
 static bool
-folder_is_there(const struct folder *f, int root_fd)
+folder_is_there(struct folder *f, int root_fd, uint64_t moment)
 {
-	for (; f != NULL; f = f->parent)
+	for (; f != NULL; f = f->parent) {
+		if (moment != HELD_NOW && f->seen_at == moment)
+			continue;
 		if (!folder_is_it(f, root_fd))
 			return false;
+		f->seen_at = moment;
+	}
 	return true;
 }
 

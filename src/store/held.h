@@ -12,6 +12,8 @@
 #ifndef STORE_HELD_H
 #define STORE_HELD_H
 
+#include <stdint.h>
+
 #include "store/store.h"
 
 struct held_table;
@@ -35,8 +37,14 @@ int held_new(struct held **, struct held_table *, const struct path *,
     const struct store_meta *);
 void held_free(struct held *, struct held_table *); /* NULL is fine */
 
-/* What the name names now: 0, or -ENOENT (nothing that is served, or the way
- * to it is another).  A folder is found too. */
-int held_look(const struct held *, struct store_meta *);
+/*
+ * What the name names now: 0, or -ENOENT (nothing that is served, or the way
+ * to it is another).  A folder is found too.  moment is a number that the
+ * caller changes when what was seen of the folders on the way may have become
+ * too old: those that were looked at in this moment are not looked at again.
+ * HELD_NOW is no moment: all are looked at.
+ */
+#define HELD_NOW 0
+int held_look(const struct held *, uint64_t moment, struct store_meta *);
 
 #endif

@@ -43,6 +43,8 @@ def test_a_line_for_each_request(tree, tmp_path):
             http.get("/nothing?a=b")
             http.get("/f", method="HEAD")
             http.get("/f", Range="bytes=10-19")
+        # another worker may serve the next, and write its line earlier
+        wait_for(lambda: len(log.read_text().splitlines()) == 4, "four lines")
         raw(server.port, b"\x01\x02\r\n\r\n")
         lines = wait_for(lambda: (t := log.read_text().splitlines())
                          and len(t) >= 5 and t, "five lines")

@@ -12,6 +12,7 @@
 #include "store_tree.h"
 
 static struct board_counter hits, misses;
+static uint64_t moment; /* each asking is one of its own */
 /* The loop's clock, and what each asking adds to it. */
 static uint64_t now_ms = 1000000, step_ms;
 static int64_t later_ns; /* how far ahead the wall clock is */
@@ -34,6 +35,7 @@ hot_start(void **state, unsigned max_fds, uint64_t max_bytes)
 	struct hot *h = hot_new(&(struct hot_options){ .store = t->store,
 	    .n_hits = &hits,
 	    .n_misses = &misses,
+	    .moment = &moment,
 	    .max_bytes = max_bytes });
 
 	later_ns = OLD;
@@ -55,6 +57,7 @@ ask(struct hot *h, struct tree *t, const char *name)
 	int fd, r;
 
 	now_ms += step_ms;
+	moment++;
 	r = hot_get(h, &p, now_ms, &f);
 	if (r == -EAGAIN) {
 		assert_int_equal(
@@ -179,6 +182,34 @@ what_is_no_file(void **state)
 	}
 	hot_free(h);
 	assert_int_equal(fd_count_open(), fds);
+}
+
+/* In one moment there is one look at each thing, in the next another. */
+static void
+a_look_holds_for_a_moment(void **state)
+{
+	struct hot *h = hot_start(state, 100, 1 << 20);
+	struct tree *t = *state;
+	struct path p = tree_path("a/file"), q = tree_path("a/other");
+	struct hot_file *f, *g;
+
+	tree_mkdir(AT_FDCWD, "a");
+	tree_write(AT_FDCWD, "a/file", "bytes");
+	tree_write(AT_FDCWD, "a/other", "bytes");
+	for (int n = 0; n < 3; n++) {
+		hot_release(h, ask(h, t, "a/other"));
+		hot_release(h, ask(h, t, "a/file"));
+	}
+	assert_int_equal(rename("a", "b"), 0);
+	/* it has just been proved that a/file was there */
+	assert_int_equal(hot_get(h, &p, now_ms, &f), 0);
+	/* as it was of the folder, but not of what is in it */
+	assert_int_equal(unlink("b/other"), 0);
+	assert_int_not_equal(hot_get(h, &q, now_ms, &g), 0);
+	moment++;
+	hot_release(h, f);
+	assert_int_not_equal(hot_get(h, &p, now_ms, &f), 0);
+	hot_free(h);
 }
 
 /* More files than there are descriptors and bytes for. */
@@ -338,6 +369,7 @@ main(void)
 		TEST(bytes_are_kept_of_old_small_files),
 		TEST(a_version_in_use_stays),
 		TEST(what_is_no_file),
+		TEST(a_look_holds_for_a_moment),
 		TEST(it_is_bounded),
 		TEST(it_yields),
 		TEST(the_busy_are_not_dropped),

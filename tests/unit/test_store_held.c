@@ -182,7 +182,7 @@ what_is_found(void **state)
 		rig_start(&r, *state, "a/b/file");
 		rows[i].act();
 		CHECK_INT(rows[i].line, rows[i].what, "look", rows[i].want,
-		    held_look(r.held, &now));
+		    held_look(r.held, HELD_NOW, &now));
 		if (rows[i].want == 0)
 			CHECK(rows[i].line, rows[i].what, "the same",
 			    store_meta_same(&now, &r.meta) == rows[i].same);
