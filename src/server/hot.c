@@ -29,6 +29,9 @@
 /* One that was asked for so lately is not dropped for another. */
 #define BUSY_MS 10000
 
+/* The order of who was asked for last is not kept nearer than this. */
+#define MOVE_MS 1000
+
 /* So many make room for one new folder at most, or the file is not kept. */
 #define DROP_AT_ONCE 8
 
@@ -132,8 +135,11 @@ hot_get(struct hot *h, const struct path *path, uint64_t now_ms,
 	if (f == NULL)
 		return file_open(h, path, now_ms, out);
 	f->n_users++;
-	link_remove(&f->lru);
-	link_add_last(h->lru.next, &f->lru);
+	if (now_ms - f->moved_ms >= MOVE_MS) {
+		f->moved_ms = now_ms;
+		link_remove(&f->lru);
+		link_add_last(h->lru.next, &f->lru);
+	}
 	if (f->whole == NULL && f->n_asked < BODY_ASKED &&
 	    ++f->n_asked == BODY_ASKED)
 		keep_body(h, f);
@@ -175,11 +181,12 @@ hot_release(struct hot *h, struct hot_file *f)
 bool
 hot_window_is_known(const struct hot_file *f, uint64_t number, uint64_t now_ms)
 {
-	const struct hot_window *w;
+	const struct hot_window *w = &f->first;
 
-	if (f->windows == NULL)
+	if (number > 0 && f->windows == NULL)
 		return false;
-	w = &f->windows[number % HOT_WINDOWS];
+	if (number > 0)
+		w = &f->windows[number % HOT_WINDOWS];
 	return w->number == (uint32_t)number && w->seen_s != 0 &&
 	       (uint32_t)(now_ms / 1000) + 1 - w->seen_s <= WINDOW_MS / 1000;
 }
@@ -187,14 +194,16 @@ hot_window_is_known(const struct hot_file *f, uint64_t number, uint64_t now_ms)
 void
 hot_window_seen(struct hot_file *f, uint64_t number, uint64_t now_ms)
 {
-	if (f->windows == NULL)
+	struct hot_window *w = &f->first;
+
+	if (number > 0 && f->windows == NULL)
 		f->windows = calloc(HOT_WINDOWS, sizeof(*f->windows));
-	if (f->windows == NULL)
+	if (number > 0 && f->windows == NULL)
 		return;
-	f->windows[number % HOT_WINDOWS] = (struct hot_window){
-		.number = (uint32_t)number,
-		.seen_s = (uint32_t)(now_ms / 1000) + 1
-	};
+	if (number > 0)
+		w = &f->windows[number % HOT_WINDOWS];
+	*w = (struct hot_window){ .number = (uint32_t)number,
+		.seen_s = (uint32_t)(now_ms / 1000) + 1 };
 }
 
 static uint32_t
@@ -230,7 +239,7 @@ is_fresh(const struct hot *h, struct hot_file *f, uint64_t now_ms)
 	if (f->proved_at == moment)
 		return true;
 	if (now_ms - f->proved_ms > PROVED_MS ||
-	    held_look(f->held, moment, &now) != 0 ||
+	    held_look(&f->held, moment, &now) != 0 ||
 	    !store_meta_same(&now, &f->meta) ||
 	    now.ctime_ns != f->meta.ctime_ns)
 		return false;
@@ -287,15 +296,16 @@ file_new(const struct path *path, const struct store_meta *meta, uint32_t hash,
 static void
 list_file(struct hot *h, struct hot_file *f, const struct path *path)
 {
+	const char *leaf = f->name + (path_leaf(path) - path_string(path));
 	int r;
 
 	if (!make_room(h, 1, 0, f->proved_ms))
 		return;
-	r = held_new(&f->held, h->names, path, &f->meta);
+	r = held_init(&f->held, h->names, path, leaf, &f->meta);
 	for (int i = 0;
 	     r == -ENOSPC && i < DROP_AT_ONCE && drop_last(h, f->proved_ms);
 	     i++)
-		r = held_new(&f->held, h->names, path, &f->meta);
+		r = held_init(&f->held, h->names, path, leaf, &f->meta);
 	if (r != 0)
 		return;
 	f->next = h->bucket[f->hash % BUCKETS];
@@ -327,7 +337,7 @@ keep_body(struct hot *h, struct hot_file *f)
 	iov.iov_len = size;
 	if ((size > 0 &&
 		preadv2(f->fd, &iov, 1, 0, RWF_NOWAIT) != (ssize_t)size) ||
-	    held_look(f->held, HELD_NOW, &now) != 0 ||
+	    held_look(&f->held, HELD_NOW, &now) != 0 ||
 	    !store_meta_same(&now, &f->meta) ||
 	    now.ctime_ns != f->meta.ctime_ns) {
 		free(whole);
@@ -409,8 +419,7 @@ unlist_file(struct hot *h, struct hot_file *f)
 		at = &(*at)->next;
 	*at = f->next;
 	link_remove(&f->lru);
-	held_free(f->held, h->names);
-	f->held = NULL;
+	held_end(&f->held, h->names);
 	f->is_listed = false;
 	h->n_files--;
 	if (f->fd != -1)

@@ -21,7 +21,8 @@
 #include "store/held.h"
 #include "store/store.h"
 
-#define HOT_BODY_MAX (16 * 1024) /* bytes kept of one file */
+/* Bytes kept of one file: to copy more costs more than to send its pages. */
+#define HOT_BODY_MAX (4 * 1024)
 #define HOT_WINDOWS 256 /* of one file, that are known to be in memory */
 
 struct hot;
@@ -39,24 +40,26 @@ struct hot_file {
 	struct hot_file *next; /* in its bucket */
 	uint32_t hash;
 	uint16_t name_len;
-	bool is_listed;
-	uint16_t n_asked;
-	unsigned n_users;
-	struct held *held;
-	uint64_t proved_at; /* the moment */
-	uint64_t proved_ms;
-	struct link lru;
 	/* for its users */
-	struct store_meta meta;
-	int fd; /* -1: bytes are all of it, no descriptor is needed */
-	const char *head; /* of a 200, from Content-Type to the empty line */
-	uint16_t head_len;
 	uint8_t etag_len;
-	char etag[ETAG_MAX];
+	bool is_listed;
 	/* head_len bytes of head and then meta.size bytes of the file; NULL:
 	 * they are not kept */
 	const unsigned char *whole;
+	uint64_t proved_at; /* the moment */
+	uint64_t proved_ms;
+	uint64_t moved_ms; /* to the front of lru */
+	uint16_t n_asked;
+	uint16_t head_len;
+	unsigned n_users;
+	struct store_meta meta;
+	const char *head; /* of a 200, from Content-Type to the empty line */
+	int fd; /* -1: bytes are all of it, no descriptor is needed */
+	struct hot_window first; /* window, and the others if there are any: */
 	struct hot_window *windows; /* HOT_WINDOWS of them; NULL: none yet */
+	struct held held; /* while it is listed */
+	struct link lru;
+	char etag[ETAG_MAX];
 	char name[]; /* the path */
 };
 

@@ -17,6 +17,8 @@
 
 #define BOUNDARY_LEN 32
 #define PART_HEAD_MAX 512
+/* A file that goes to the socket's buffer with its head. */
+#define AT_ONCE_BYTES (64 * 1024)
 
 /* An answer of several ranges: multipart/byteranges, RFC 9110 14.6. */
 struct http_parts {
@@ -56,6 +58,10 @@ part_head(const struct http_parts *, unsigned i, uint64_t size, struct buf *);
 /* ---- sending ---- */
 static enum want send_from_memory(
     const struct http_ask *, struct hot_file *, const char *, size_t);
+static enum want send_with_head(const struct http_ask *, struct hot_file *);
+static void
+put_rest(struct buf *, const struct iovec *, int n_iov, size_t skip);
+static bool is_small_and_near(const struct http_ask *, const struct hot_file *);
 static enum want send_file(const struct http_ask *, struct hot_file *,
     unsigned status, uint64_t off, uint64_t end, struct http_parts *);
 static bool next_part(struct http *);
@@ -306,14 +312,7 @@ answer_whole(const struct http_ask *ask, struct hot_file *file)
 		    file->head_len + file->meta.size);
 	if (!wants_body)
 		return send_from_memory(ask, file, file->head, file->head_len);
-	if (conn_need_out(c) != 0) {
-		hot_release(c->worker->hot, file);
-		return WANT_CLOSE;
-	}
-	buf_put(
-	    &c->out, second->ok[ask->keep].bytes, second->ok[ask->keep].len);
-	buf_put(&c->out, file->head, file->head_len);
-	return send_file(ask, file, 200, 0, file->meta.size, NULL);
+	return send_with_head(ask, file);
 }
 
 static enum want
@@ -465,18 +464,85 @@ send_from_memory(const struct http_ask *ask, struct hot_file *file,
 	if (skip < iov[0].iov_len + len) {
 		if (conn_need_out(c) != 0)
 			goto out;
-		for (int i = 0; i < 2; i++) {
-			n = (ssize_t)(skip < iov[i].iov_len ? skip
-							    : iov[i].iov_len);
-			buf_put(&c->out, (const char *)iov[i].iov_base + n,
-			    iov[i].iov_len - (size_t)n);
-			skip -= (size_t)n;
-		}
+		put_rest(&c->out, iov, 2, skip);
 	}
 	want = http_answered(ask, 200, len - file->head_len);
 out:
 	hot_release(c->worker->hot, file);
 	return want;
+}
+
+/*
+ * The head is at hand, and the bytes of a small file as well: mostly it is
+ * done with two calls.  What does not go at once goes the longer way.
+ */
+static enum want
+send_with_head(const struct http_ask *ask, struct hot_file *file)
+{
+	struct conn *c = ask->conn;
+	const struct http_second *second = &c->worker->http.second;
+	struct iovec iov[2] = {
+		{ .iov_base = (void *)(uintptr_t)second->ok[ask->keep].bytes,
+		    .iov_len = second->ok[ask->keep].len },
+		{ .iov_base = (void *)(uintptr_t)file->head,
+		    .iov_len = file->head_len },
+	};
+	size_t head_len = iov[0].iov_len + iov[1].iov_len;
+	uint64_t off = 0, body_from;
+	enum want want = WANT_CLOSE;
+	ssize_t n = 0;
+
+	if (is_small_and_near(ask, file)) {
+		n = conn_writev(c, iov, 2, true);
+		if (n < 0 && n != -EAGAIN)
+			goto fail;
+		if (n < 0)
+			n = 0;
+		if ((size_t)n == head_len)
+			(void)conn_sendfile(c, file->fd, &off, file->meta.size);
+		if (off == file->meta.size) {
+			want = http_answered(ask, 200, off);
+			hot_release(c->worker->hot, file);
+			return want;
+		}
+	}
+	if (conn_need_out(c) != 0)
+		goto fail;
+	put_rest(&c->out, iov, 2, (size_t)n);
+	body_from = c->n_sent + buf_len(&c->out) - off;
+	want = send_file(ask, file, 200, off, file->meta.size, NULL);
+	if (c->answer != NULL)
+		((struct http *)c->answer)->body_from = body_from;
+	return want;
+fail:
+	hot_release(c->worker->hot, file);
+	return WANT_CLOSE;
+}
+
+static bool
+is_small_and_near(const struct http_ask *ask, const struct hot_file *file)
+{
+	const struct conn *c = ask->conn;
+
+	return buf_len(&c->out) == 0 && buf_len(&c->in) == ask->head->size &&
+	       file->fd != -1 && file->meta.size > 0 &&
+	       file->meta.size <= AT_ONCE_BYTES &&
+	       file->meta.size <= c->turn_left &&
+	       hot_window_is_known(file, 0, c->worker->now_ms);
+}
+
+/* All but the first skip bytes.  The buffer has room. */
+static void
+put_rest(struct buf *b, const struct iovec *iov, int n_iov, size_t skip)
+{
+	size_t n;
+
+	for (int i = 0; i < n_iov; i++) {
+		n = skip < iov[i].iov_len ? skip : iov[i].iov_len;
+		buf_put(
+		    b, (const char *)iov[i].iov_base + n, iov[i].iov_len - n);
+		skip -= n;
+	}
 }
 
 /* The head is in out; bytes off to end of the file follow, or parts. */

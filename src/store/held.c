@@ -21,12 +21,6 @@ struct folder {
 	char name[];
 };
 
-struct held {
-	struct folder *folder; /* NULL: the root */
-	int root_fd; /* borrowed */
-	char name[];
-};
-
 struct held_table {
 	const struct store *store;
 	uint64_t root_dev;
@@ -80,44 +74,32 @@ held_table_free(struct held_table *t)
 }
 
 int
-held_new(struct held **out, struct held_table *t, const struct path *path,
-    const struct store_meta *meta)
+held_init(struct held *h, struct held_table *t, const struct path *path,
+    const char *leaf, const struct store_meta *meta)
 {
-	const char *leaf = path_leaf(path);
-	struct folder *folder = NULL;
 	struct store_meta now;
-	struct held *h;
 	int r;
 
 	if (store_may_stall(t->store) || path->n == 0 ||
 	    meta->dev != t->root_dev)
 		return -EAGAIN;
-	r = folder_of(t, path, path->n - 1u, &folder);
+	r = folder_of(t, path, path->n - 1u, &h->folder);
 	if (r != 0)
 		return r;
-	h = malloc(sizeof(*h) + strlen(leaf) + 1);
-	if (h == NULL) {
-		folder_release(t, folder);
-		return -ENOMEM;
-	}
-	h->folder = folder;
 	h->root_fd = t->store->root_fd;
-	memcpy(h->name, leaf, strlen(leaf) + 1);
+	h->leaf = leaf;
 	if (held_look(h, HELD_NOW, &now) != 0 || !store_meta_same(&now, meta)) {
-		held_free(h, t);
+		held_end(h, t);
 		return -EAGAIN;
 	}
-	*out = h;
 	return 0;
 }
 
 void
-held_free(struct held *h, struct held_table *t)
+held_end(struct held *h, struct held_table *t)
 {
-	if (h == NULL)
-		return;
 	folder_release(t, h->folder);
-	free(h);
+	h->folder = NULL;
 }
 
 int
@@ -127,7 +109,7 @@ held_look(const struct held *h, uint64_t moment, struct store_meta *meta)
 
 	if (!folder_is_there(h->folder, h->root_fd, moment) ||
 	    open_look_leaf(
-		fd_of(h->folder, h->root_fd), h->name, meta, &type) != 0)
+		fd_of(h->folder, h->root_fd), h->leaf, meta, &type) != 0)
 		return -ENOENT;
 	return open_check_served(type);
 }

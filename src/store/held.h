@@ -17,7 +17,14 @@
 #include "store/store.h"
 
 struct held_table;
-struct held;
+struct folder;
+
+/* One name, in its owner's memory. */
+struct held {
+	struct folder *folder; /* NULL: the root */
+	int root_fd; /* borrowed */
+	const char *leaf; /* borrowed */
+};
 
 /* NULL: no memory.  store must live as long. */
 struct held_table *held_table_new(const struct store *);
@@ -28,14 +35,15 @@ unsigned held_table_folders(const struct held_table *);
 void held_table_free(struct held_table *);
 
 /*
- * Holds the name of a file whose look was meta.  0; -EAGAIN (it is not there
+ * Holds the name of a file whose look was meta; leaf is the last segment of
+ * path, and must stay where it is until held_end.  0; -EAGAIN (it is not there
  * any more, is another than meta says, the disk would have to be asked, it is
  * on another file system than the root, or the store may stall: do without),
  * -ENOSPC (max_folders are held), -ENOMEM.
  */
-int held_new(struct held **, struct held_table *, const struct path *,
-    const struct store_meta *);
-void held_free(struct held *, struct held_table *); /* NULL is fine */
+int held_init(struct held *, struct held_table *, const struct path *,
+    const char *leaf, const struct store_meta *);
+void held_end(struct held *, struct held_table *);
 
 /*
  * What the name names now: 0, or -ENOENT (nothing that is served, or the way

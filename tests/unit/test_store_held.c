@@ -15,11 +15,19 @@
 struct rig {
 	struct store *store;
 	struct held_table *table;
-	struct held *held;
+	struct held held;
 	struct store_meta meta;
 };
 
-/* Everything is relative to the served folder. */
+static const char *
+leaf_of(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash == NULL ? name : slash + 1;
+}
+
+/* Everything is relative to the served folder; name stays. */
 static void
 rig_start(struct rig *r, void *state, const char *name)
 {
@@ -34,13 +42,14 @@ rig_start(struct rig *r, void *state, const char *name)
 	assert_int_equal(
 	    store_open_file(r->store, &p, STORE_WAIT, &fd, &r->meta), 0);
 	close(fd);
-	assert_int_equal(held_new(&r->held, r->table, &p, &r->meta), 0);
+	assert_int_equal(
+	    held_init(&r->held, r->table, &p, leaf_of(name), &r->meta), 0);
 }
 
 static void
 rig_end(struct rig *r)
 {
-	held_free(r->held, r->table);
+	held_end(&r->held, r->table);
 	held_table_free(r->table);
 }
 
@@ -182,7 +191,7 @@ what_is_found(void **state)
 		rig_start(&r, *state, "a/b/file");
 		rows[i].act();
 		CHECK_INT(rows[i].line, rows[i].what, "look", rows[i].want,
-		    held_look(r.held, HELD_NOW, &now));
+		    held_look(&r.held, HELD_NOW, &now));
 		if (rows[i].want == 0)
 			CHECK(rows[i].line, rows[i].what, "the same",
 			    store_meta_same(&now, &r.meta) == rows[i].same);
@@ -196,11 +205,11 @@ what_is_found(void **state)
 static void
 folders_are_shared(void **state)
 {
-	struct held *more[8];
+	struct held more[8];
+	char names[8][32];
 	struct store_meta meta;
 	struct rig r;
 	struct path p;
-	char name[32];
 	int fds, fd;
 
 	enter(state);
@@ -210,24 +219,26 @@ folders_are_shared(void **state)
 	rig_start(&r, *state, "a/b/file");
 	fds = fd_count_open();
 	for (int i = 0; i < 8; i++) {
-		snprintf(name, sizeof(name), "a/b/f%d", i);
-		tree_write(AT_FDCWD, name, "x");
-		p = tree_path(name);
+		snprintf(names[i], sizeof(names[i]), "a/b/f%d", i);
+		tree_write(AT_FDCWD, names[i], "x");
+		p = tree_path(names[i]);
 		assert_int_equal(
 		    store_open_file(r.store, &p, STORE_WAIT, &fd, &meta), 0);
 		close(fd);
-		assert_int_equal(held_new(&more[i], r.table, &p, &meta), 0);
+		assert_int_equal(
+		    held_init(&more[i], r.table, &p, leaf_of(names[i]), &meta),
+		    0);
 	}
 	assert_int_equal(fd_count_open(), fds);
 	for (int i = 0; i < 8; i++)
-		held_free(more[i], r.table);
+		held_end(&more[i], r.table);
 	rig_end(&r);
 }
 
 static void
 at_most_so_many_folders(void **state)
 {
-	struct held *held[FOLDERS + 1];
+	struct held held[FOLDERS + 1];
 	struct store_meta meta;
 	struct rig r;
 	struct path p;
@@ -246,14 +257,14 @@ at_most_so_many_folders(void **state)
 		assert_int_equal(
 		    store_open_file(r.store, &p, STORE_WAIT, &fd, &meta), 0);
 		close(fd);
-		error = held_new(&held[n], r.table, &p, &meta);
+		error = held_init(&held[n], r.table, &p, "f", &meta);
 	}
 	assert_int_equal(n, FOLDERS);
 	assert_int_equal(error, -ENOSPC);
-	held_free(held[0], r.table);
-	assert_int_equal(held_new(&held[0], r.table, &p, &meta), 0);
+	held_end(&held[0], r.table);
+	assert_int_equal(held_init(&held[0], r.table, &p, "f", &meta), 0);
 	while (n-- > 0)
-		held_free(held[n], r.table);
+		held_end(&held[n], r.table);
 	rig_end(&r);
 }
 
@@ -261,23 +272,29 @@ static void
 what_cannot_be_held(void **state)
 {
 	struct store_meta other;
-	struct held *held = NULL;
+	struct held held;
+	int fds;
 	struct rig r;
 	struct path p = tree_path("file"), root = tree_path("");
 
 	enter(state);
 	tree_write(AT_FDCWD, "file", "bytes");
 	rig_start(&r, *state, "file");
+	fds = fd_count_open();
 	other = r.meta;
 	other.size++;
-	assert_int_equal(held_new(&held, r.table, &p, &other), -EAGAIN);
+	assert_int_equal(
+	    held_init(&held, r.table, &p, "file", &other), -EAGAIN);
 	other = r.meta;
 	other.dev++;
-	assert_int_equal(held_new(&held, r.table, &p, &other), -EAGAIN);
-	assert_int_equal(held_new(&held, r.table, &root, &r.meta), -EAGAIN);
+	assert_int_equal(
+	    held_init(&held, r.table, &p, "file", &other), -EAGAIN);
+	assert_int_equal(
+	    held_init(&held, r.table, &root, "", &r.meta), -EAGAIN);
 	p = tree_path("nothing/file");
-	assert_int_equal(held_new(&held, r.table, &p, &r.meta), -EAGAIN);
-	assert_null(held);
+	assert_int_equal(
+	    held_init(&held, r.table, &p, "file", &r.meta), -EAGAIN);
+	assert_int_equal(fd_count_open(), fds);
 	rig_end(&r);
 }
 
