@@ -691,7 +691,5 @@ fetch_run(struct job *j)
 
 	/* a failure shows when the bytes are sent */
 	store_fetch(h->file->fd, h->off, h->window.end - h->off);
-	posix_fadvise(h->file->fd, (off_t)h->window.end, WINDOW_BYTES,
-	    POSIX_FADV_WILLNEED);
 	return true;
 }

@@ -485,9 +485,6 @@ fetch_run(struct job *j)
 	/* a failure shows when the bytes are sent */
 	store_fetch(a->fd, a->off, a->window.end - a->off);
 	a->is_changed = look_changed(a);
-	/* and the one after it may come meanwhile */
-	posix_fadvise(
-	    a->fd, (off_t)a->window.end, WINDOW_BYTES, POSIX_FADV_WILLNEED);
 	return true;
 }
 
