@@ -227,6 +227,7 @@ make_world(void)
 	if (w->hot == NULL)
 		abort();
 	hot_limit_fds(w->hot, 64);
+	w->turn_bytes = CONN_TURN_BYTES;
 	if (digests_new(&w->digests, w->store, w->helpers) != 0 ||
 	    walks_new(&w->walks, LIM_WALKS) != 0)
 		abort();

@@ -6,6 +6,7 @@
 
 uint64_t clock_ms(void); /* CLOCK_MONOTONIC */
 uint64_t clock_ns(void); /* CLOCK_MONOTONIC */
+uint64_t clock_cpu_ns(void); /* CLOCK_THREAD_CPUTIME_ID: while it ran */
 /* CLOCK_REALTIME, since the epoch */
 int64_t clock_wall_s(void);
 int64_t clock_wall_ns(void);

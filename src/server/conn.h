@@ -66,6 +66,8 @@ struct conn {
 	bool in_epoll;
 	bool may_read; /* there may be more to receive than was */
 	bool is_half; /* its end of what the client sends may be there too */
+	bool is_full; /* the socket: an event says when it is not */
+	bool is_corked; /* only full segments leave, until the turn's work ends */
 	bool at_eof; /* the client sends no more */
 	bool is_proxy; /* --trust-proxy: it speaks for others */
 	bool on_disk; /* its last turn ended with WANT_DISK */
@@ -91,7 +93,8 @@ struct conn {
 
 #define CONN_IN_SIZE (LIM_TRAIN_REQUEST_BYTES + 64)
 #define CONN_OUT_SIZE (256 * 1024)
-#define CONN_TURN_BYTES (2 * 1024 * 1024)
+#define CONN_TURN_BYTES (2 * 1024 * 1024) /* at most, and at least: */
+#define CONN_TURN_MIN (128 * 1024)
 #define CONN_REQUEST_COST (4 * 1024) /* of a turn, beside its bytes */
 #define CONN_LINGER_BYTES (512 * 1024) /* thrown away while leaving */
 

@@ -95,6 +95,7 @@ worker_set_up(struct worker *w, unsigned slots)
 	sources_init(&w->sources, clock_ns() ^ (uint64_t)getpid() << 32);
 	link_init(&w->ready);
 	link_init(&w->patient);
+	w->turn_bytes = CONN_TURN_BYTES;
 	slab_init(&w->https, sizeof(struct http), KEEP_HTTPS);
 	slab_init(&w->ins, CONN_IN_SIZE, KEEP_INS);
 	slab_init(&w->outs, CONN_OUT_SIZE, KEEP_OUTS);

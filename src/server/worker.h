@@ -47,6 +47,7 @@ struct worker {
 	struct access_log access_log;
 	struct link ready; /* connections to run */
 	struct link patient; /* those that have had their turn, and go on */
+	uint32_t turn_bytes; /* of a turn, so that it does not take long */
 	struct slab ins, outs, answers, https;
 	struct hot *hot; /* NULL: push only */
 	uint32_t max_fds; /* RLIMIT_NOFILE */
