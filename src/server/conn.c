@@ -24,7 +24,9 @@
 /* How often one that leaves is looked at while the worker drains. */
 #define DRAIN_LOOK_MS 20
 
+/* Of our CPU time, so that others need not wait long. */
 #define TURN_NS 500000
+#define SMALL_BYTES (32 * 1024)
 
 static const char *const state_names[] = {
 	[CONN_FREE] = "free",
@@ -43,6 +45,7 @@ static void conn_follow(struct conn *, enum want);
 static void conn_wait(struct conn *);
 static void conn_close(struct conn *);
 static void conn_finish(struct conn *);
+static bool is_said_and_done(const struct conn *);
 static enum want conn_leave_step(struct conn *);
 static bool conn_is_trusted(const struct worker *, const struct addr *);
 static void conn_drop_source(struct conn *);
@@ -219,10 +222,19 @@ conn_follow(struct conn *c, enum want want)
 				      : CONN_IDLE);
 }
 
+/* A small answer to a client that has promised to say no more.  (For a large
+ * one, long on its way, a client that breaks its promise is borne with.) */
+static bool
+is_said_and_done(const struct conn *c)
+{
+	return c->says_no_more && !c->may_read && c->n_sent <= SMALL_BYTES;
+}
+
 /*
  * Closing a socket with unread bytes in it resets the connection, and the
- * reset may overtake the last answer.  So: send, say that no more comes, and
- * read for a while until the client has hung up.
+ * reset may overtake the last answer.  So, unless the client has said all it
+ * will: send, say that no more comes, and read for a while until it has hung
+ * up.
  */
 static enum want
 conn_leave_step(struct conn *c)
@@ -233,7 +245,7 @@ conn_leave_step(struct conn *c)
 	r = conn_flush(c, false);
 	if (r == -EAGAIN)
 		return WANT_WRITE;
-	if (r != 0 || c->at_eof)
+	if (r != 0 || c->at_eof || is_said_and_done(c))
 		return WANT_CLOSE;
 	/* a reset could only overtake what is on its way */
 	if (c->worker->draining && bytes_on_the_way(c) == 0)

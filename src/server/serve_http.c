@@ -199,6 +199,9 @@ http_request(struct conn *c, const struct head *head)
 		return WANT_CLOSE;
 	if (body_is_unwelcome(head))
 		ask.keep = HTTP_CLOSE;
+	/* RFC 9112 9.6: behind its "close" there is nothing */
+	c->says_no_more = !head->keep_alive && !must_skip(head) &&
+			  buf_len(&c->in) == head->size;
 	return http_route(&ask);
 }
 
