@@ -607,8 +607,9 @@ conn_sendfile(struct conn *c, int fd, uint64_t *off, uint64_t len)
 	return n;
 }
 
-/* tcp(7), TCP_CORK: what takes many turns costs a quarter less when its pages go
- * into full segments only.  A local socket knows no such thing, and needs none. */
+/* tcp(7), TCP_CORK: what takes many turns costs a quarter less when its pages
+ * go into full segments only.  A local socket knows no such thing, and needs
+ * none. */
 static void
 set_cork(struct conn *c, bool is_corked)
 {
@@ -619,7 +620,7 @@ set_cork(struct conn *c, bool is_corked)
 }
 
 /* poll(2) of a full socket also arms the event that says when it is not.  To
- * find it out by sending costs more: the pages would be looked up for nothing. */
+ * find it out by sending costs more: pages would be looked up for nothing. */
 static bool
 has_room(const struct conn *c)
 {

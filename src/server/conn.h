@@ -67,8 +67,7 @@ struct conn {
 	bool may_read; /* there may be more to receive than was */
 	bool is_half; /* its end of what the client sends may be there too */
 	bool is_full; /* the socket: an event says when it is not */
-	bool
-	    is_corked; /* only full segments leave, until the turn's work ends */
+	bool is_corked; /* only full segments leave for now */
 	bool says_no_more; /* the client has promised so, and all is read */
 	bool at_eof; /* the client sends no more */
 	bool is_proxy; /* --trust-proxy: it speaks for others */

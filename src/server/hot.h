@@ -2,9 +2,9 @@
  * Files that were asked for lately, ready to be sent again: descriptor or
  * bytes, and the head of the answer.  What is given out was proved by a look at
  * its name (store/held.h) after the request for it was received, so a file that
- * was replaced, changed, moved or removed is seen by the very next request.  Bytes are kept only of
- * a small file that has not changed for a minute: whatever is done to it
- * then moves its times visibly.
+ * was replaced, changed, moved or removed is seen by the very next request.
+ * Bytes are kept only of a small file that has not changed for a minute:
+ * whatever is done to it then moves its times visibly.
  *
  * One table belongs to one worker's loop.
  */
