@@ -44,6 +44,7 @@ struct kept {
 
 struct http_folder {
 	struct listing listing;
+	unsigned limit; /* entries of this page at most; 0: all */
 	struct path path;
 	char after[LIM_SEG_BYTES + 1];
 	char last[LIM_SEG_BYTES + 1]; /* the last name that was written */
@@ -65,6 +66,7 @@ struct http_folder {
 
 /* ---- what is asked ---- */
 static bool is_resorted(const struct listing *);
+static unsigned page_limit(const struct listing *);
 static enum listing_key key_of(struct str);
 static const char *folder_ask(struct http_folder *, const struct http_ask *);
 /* ---- on a helper ---- */
@@ -147,11 +149,6 @@ folder_ask(struct http_folder *f, const struct http_ask *ask)
 	l->form = http_wants_json(ask) ? LISTING_JSON : LISTING_HTML;
 	l->key = key_of(query_get(q, STR("sort")));
 	l->descending = query_has(q, STR("desc"));
-	/* another order is one page: there is no name to go on after */
-	l->limit = l->form == LISTING_HTML && l->key == LISTING_BY_NAME &&
-			   !l->descending
-		       ? PAGE_ENTRIES
-		       : 0;
 	f->is_head = ask->head->method == HTTP_HEAD;
 	f->is_chunked = ask->head->minor > 0;
 	if (limit.p != NULL) {
@@ -173,7 +170,17 @@ folder_ask(struct http_folder *f, const struct http_ask *ask)
 		l->key = LISTING_BY_NAME;
 		l->descending = false;
 	}
+	f->limit = page_limit(l);
 	return NULL;
+}
+
+/* Another order is one page: there is no name to go on after. */
+static unsigned
+page_limit(const struct listing *l)
+{
+	if (l->limit == 0 && l->form == LISTING_HTML && !is_resorted(l))
+		return PAGE_ENTRIES;
+	return l->limit;
 }
 
 static enum listing_key
@@ -262,7 +269,7 @@ fill_by_name(struct http *h)
 			continue; /* after it, not from it */
 		if (!path_is_in_urls(name))
 			continue; /* nobody could ask for it here */
-		if (l->limit > 0 && l->n == l->limit) {
+		if (f->limit > 0 && l->n == f->limit) {
 			f->is_whole = true;
 			return listing_end(l, &f->fill,
 			    (struct str){
@@ -286,9 +293,8 @@ fill_sorted(struct http *h)
 	const struct kept *k;
 	int r;
 
-	unsigned n = f->listing.limit > 0 && f->listing.limit < f->n_kept
-			 ? f->listing.limit
-			 : f->n_kept;
+	unsigned n = f->limit > 0 && f->limit < f->n_kept ? f->limit
+							  : f->n_kept;
 
 	while (f->next_kept < n && has_room(f)) {
 		k = &f->kept[f->next_kept++];
@@ -354,6 +360,7 @@ sort_all(struct http *h)
 	f->kept = NULL;
 	l->key = LISTING_BY_NAME;
 	l->descending = l->is_sorted = false;
+	f->limit = page_limit(l);
 	path_init(&none);
 	return store_walk_new(
 	    &f->walk.walk, h->conn->worker->store, &f->path, &none, &none, 1);

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import urllib.parse
+from html import unescape
 
 import pytest
 
@@ -114,3 +115,36 @@ def test_what_is_listed_can_be_asked_for(tmp_path):
                 if url[1] == "x":
                     name = urllib.parse.unquote_to_bytes(url)
                     assert reply.body == name[-1:]
+
+
+def test_the_links_of_a_page_lead_to_all_of_it(tmp_path):
+    """What is one page of 1000 by name has no limit in another order, unless
+    one was asked for."""
+    for i in range(1003):
+        (tmp_path / f"f{i:04}").touch()
+    with Netpand(tmp_path, workers=1) as server, Http(server.port) as http:
+        def links(query):
+            html = http.get("/" + query).body.decode()
+            head, _, rest = html.partition("<tbody>")
+            heads = re.findall(r'<th [^>]*><a href="([^"]*)"', head)
+            return ([unescape(u) for u in heads],
+                    re.findall(r'<td><a href="([^"]*)"', rest),
+                    re.search(r'rel="next" href="([^"]*)"', rest))
+
+        heads, names, following = links("")
+        assert len(names) == 1000
+        assert len(links(unescape(following[1]))[1]) == 3
+        assert len(heads) == 3
+        for query in heads:
+            assert len(links(query)[1]) == 1003, query
+        for query in links("?limit=5")[0]:
+            assert len(links(query)[1]) == 5, query
+
+
+def test_a_page_of_what_is_too_much_to_sort_is_one_page(tmp_path):
+    for i in range(10001):
+        (tmp_path / f"f{i:05}").touch()
+    with Netpand(tmp_path, workers=1) as server, Http(server.port) as http:
+        html = http.get("/?sort=size").body.decode()
+        assert html.count("<time ") == 1000
+        assert '<a rel="next" href="?after=f00999"' in html
