@@ -27,7 +27,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 			must(at == size &&
 			     memcmp(&part, &whole, sizeof(part)) == 0);
 	}
-	if (proxy_forwarded_for((const char *)data, len, &trusted, 1, &part))
+	if (proxy_forwarded_for((const char *)data, len, &trusted, 1, &part) ==
+	    FORWARDED_FOR)
 		must(!addr_block_has(&trusted, &part) && part.family != 0);
 	return 0;
 }

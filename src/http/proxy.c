@@ -137,7 +137,7 @@ v2_parse(const unsigned char *p, size_t len, size_t *size, struct addr *client)
 	return PROXY_OK;
 }
 
-bool
+enum proxy_forwarded
 proxy_forwarded_for(const char *value, size_t len,
     const struct addr_block *trusted, unsigned n_trusted, struct addr *client)
 {
@@ -154,15 +154,15 @@ proxy_forwarded_for(const char *value, size_t len,
 		while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
 			end--;
 		if (!addr_parse(&addr, from, (size_t)(end - from)))
-			return false;
+			return FORWARDED_BAD;
 		for (i = 0; i < n_trusted; i++)
 			if (addr_block_has(&trusted[i], &addr))
 				break;
 		if (i == n_trusted) {
 			*client = addr;
-			return true;
+			return FORWARDED_FOR;
 		}
 		end = comma == NULL ? value : comma;
 	}
-	return false;
+	return FORWARDED_TRUSTED;
 }

@@ -22,13 +22,19 @@ enum proxy_result {
 enum proxy_result
 proxy_parse(const void *p, size_t len, size_t *size, struct addr *client);
 
+enum proxy_forwarded {
+	FORWARDED_FOR, /* *client */
+	FORWARDED_TRUSTED, /* all are trusted: the line before it counts */
+	FORWARDED_BAD /* the one that counts is no address */
+};
+
 /*
  * X-Forwarded-For, one line of it: the last address of the list that is not
  * itself trusted, looked at from the right, so that what a client wrote before
- * its proxy's own entry is not believed.  False: all are trusted, or the one
- * that counts is no address; *client is untouched then.
+ * its proxy's own entry is not believed.  Of several lines the last is looked
+ * at first.  *client is untouched when there is none.
  */
-bool proxy_forwarded_for(const char *value, size_t len,
+enum proxy_forwarded proxy_forwarded_for(const char *value, size_t len,
     const struct addr_block *trusted, unsigned n_trusted, struct addr *client);
 
 #endif

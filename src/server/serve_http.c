@@ -180,6 +180,9 @@ http_refuse(struct conn *c, const struct head *head)
 		.keep = HTTP_CLOSE,
 		.began_ns = c->worker->now_ns };
 
+	/* of whom it comes is as unknown as what it is */
+	if (c->is_proxy)
+		c->peer.addr = c->accepted;
 	http_second_set(&c->worker->http.second, c->worker->wall_s);
 	return http_say(&ask, head->status, head->reason);
 }
@@ -205,19 +208,21 @@ http_request(struct conn *c, const struct head *head)
 	return http_route(&ask);
 }
 
-/* One connection of a proxy may carry requests of many. */
+/* One connection of a proxy may carry requests of many, and the proxy before
+ * it may have written a line of its own. */
 static bool
 speaks_for(struct conn *c, const struct head *head)
 {
 	const struct wire_config *cf = &c->worker->config;
-	struct str line, last = { .p = NULL };
-	unsigned i = 0;
+	enum proxy_forwarded r = FORWARDED_TRUSTED;
+	struct str lines[LIM_HTTP_FIELDS];
+	unsigned i = 0, n = 0;
 
 	c->peer.addr = c->accepted;
-	while (head_next(head, HEAD_FORWARDED_FOR, &i, &line))
-		last = line;
-	if (last.p != NULL)
-		(void)proxy_forwarded_for(last.p, last.len, cf->trusted,
+	while (head_next(head, HEAD_FORWARDED_FOR, &i, &lines[n]))
+		n++;
+	while (r == FORWARDED_TRUSTED && n-- > 0)
+		r = proxy_forwarded_for(lines[n].p, lines[n].len, cf->trusted,
 		    cf->n_trusted, &c->peer.addr);
 	return conn_set_source(c);
 }

@@ -76,6 +76,28 @@ def test_only_a_trusted_proxy_is_believed(tree):
         assert raw(server.port, b"PROXY TCP4 x\r\n" + head + b"\r\n") == b""
 
 
+def test_each_proxy_of_a_chain_may_write_a_line(tree):
+    (tree / "f").write_bytes(b"x")
+
+    def ask(path, *lines):
+        told = "".join(f"X-Forwarded-For: {line}\r\n" for line in lines)
+        return f"GET {path} HTTP/1.1\r\nHost: x\r\n{told}\r\n".encode()
+
+    with Netpand(tree, "--trust-proxy", "127.0.0.0/8", workers=1) as server:
+        raw(server.port,
+            ask("/f?1", "198.51.100.1", "203.0.113.9", "127.0.0.7")
+            + ask("/f?2", "203.0.113.9", "junk", "127.0.0.7")
+            + ask("/f?3", *["127.0.0.7"] * 60)
+            + ask("/f?4", "203.0.113.9") + b"BAD\r\n\r\n")
+        log = wait_for(lambda: (t := server.log()) and " BAD 400" in t and t,
+                       "the last is logged")
+    assert " 203.0.113.9 GET /f?1 " in log
+    assert " 127.0.0.1 GET /f?2 " in log
+    assert " 127.0.0.1 GET /f?3 " in log
+    assert " 203.0.113.9 GET /f?4 " in log
+    assert " 127.0.0.1 BAD 400 " in log
+
+
 def test_an_answer_does_not_wait_for_the_next_ones_disk(tree):
     """The first answer is there while the second one is still computed."""
     (tree / "small").write_bytes(b"x" * 100)

@@ -237,7 +237,7 @@ forwarded(void **state)
 	static const struct {
 		int line;
 		const char *in;
-		const char *want; /* NULL: nobody */
+		const char *want;
 	} rows[] = {
 		{ __LINE__, "203.0.113.9", "203.0.113.9" },
 		{ __LINE__, " 203.0.113.9 ", "203.0.113.9" },
@@ -245,13 +245,14 @@ forwarded(void **state)
 		{ __LINE__, "198.51.100.1, 10.0.0.1", "198.51.100.1" },
 		{ __LINE__, "198.51.100.1,10.0.0.1,10.9.9.9", "198.51.100.1" },
 		{ __LINE__, "127.0.0.1, 2001:db8::7", "2001:db8::7" },
-		{ __LINE__, "", NULL },
-		{ __LINE__, "10.0.0.1", NULL },
-		{ __LINE__, "unknown", NULL },
-		{ __LINE__, "203.0.113.9, _hidden", NULL },
-		{ __LINE__, "203.0.113.9,", NULL },
-		{ __LINE__, "203.0.113.9, 10.0.0.1x", NULL },
-		{ __LINE__, ", 10.0.0.1", NULL },
+		{ __LINE__, "", "trusted" },
+		{ __LINE__, "10.0.0.1", "trusted" },
+		{ __LINE__, "10.0.0.1, 10.9.9.9", "trusted" },
+		{ __LINE__, ", 10.0.0.1", "trusted" },
+		{ __LINE__, "unknown", "bad" },
+		{ __LINE__, "203.0.113.9, _hidden", "bad" },
+		{ __LINE__, "203.0.113.9,", "bad" },
+		{ __LINE__, "203.0.113.9, 10.0.0.1x", "bad" },
 	};
 	struct addr_block trusted[2];
 	char text[ADDR_TEXT];
@@ -260,14 +261,19 @@ forwarded(void **state)
 	assert_true(addr_block_parse(&trusted[0], "unix"));
 	assert_true(addr_block_parse(&trusted[1], "10.0.0.0/8"));
 	for (size_t i = 0; i < nitems(rows); i++) {
+		static const char *const none[] = {
+			[FORWARDED_TRUSTED] = "trusted",
+			[FORWARDED_BAD] = "bad",
+		};
 		struct addr a = { .family = 0 };
-		bool ok = proxy_forwarded_for(
+		enum proxy_forwarded r = proxy_forwarded_for(
 		    rows[i].in, strlen(rows[i].in), trusted, 2, &a);
 
-		CHECK(rows[i].line, rows[i].in, "somebody",
-		    ok == (rows[i].want != NULL));
-		CHECK_STR(rows[i].line, rows[i].in, "who",
-		    ok ? rows[i].want : "local", addr_text(text, &a));
+		addr_text(text, &a);
+		CHECK_STR(rows[i].line, rows[i].in, "who", rows[i].want,
+		    r == FORWARDED_FOR ? text : none[r]);
+		CHECK(rows[i].line, rows[i].in, "untouched",
+		    r == FORWARDED_FOR || a.family == 0);
 	}
 }
 
