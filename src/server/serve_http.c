@@ -234,6 +234,9 @@ keep_of(const struct conn *c, const struct head *head)
 {
 	if (!head->keep_alive || c->worker->draining)
 		return HTTP_CLOSE;
+	/* what comes behind it may be meant for the other end of a tunnel */
+	if (head->method == HTTP_CONNECT)
+		return HTTP_CLOSE;
 	if (c->worker->n_wanted > 0) {
 		c->worker->n_wanted--;
 		return HTTP_CLOSE;
@@ -461,6 +464,8 @@ http_say_with(const struct http_ask *ask, unsigned status, const char *sentence,
 		reply_field(&r, "Content-Type",
 		    is_json ? STR("application/json")
 			    : STR("text/plain; charset=utf-8"));
+		/* else caches may keep it, a 301 for ever */
+		reply_field(&r, "Cache-Control", STR("no-cache"));
 		reply_field(&r, "X-Content-Type-Options", STR("nosniff"));
 		reply_field_u64(&r, "Content-Length", len);
 	}

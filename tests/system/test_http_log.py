@@ -117,6 +117,24 @@ def test_a_redirect_keeps_the_query(tree):
         assert http.get("/folder?json&limit=2")["Location"] == "/folder/?json&limit=2"
 
 
+def test_no_answer_is_used_again_unasked(tree):
+    """What is on the disk counts, also for what was a folder or missing."""
+    (tree / "folder").mkdir()
+    (tree / "f").write_bytes(b"x")
+    with Netpand(tree) as server, Http(server.port) as http:
+        for path, fields, status in [
+                ("/folder", {}, 301), ("/folder/", {}, 200),
+                ("/folder/?tar", {}, 200), ("/missing", {}, 404),
+                ("/missing?json", {}, 404), ("/f?%", {}, 400), ("/f", {}, 200),
+                ("/f", {"If_None_Match": "*"}, 304),
+                ("/f", {"If_Match": '"x"'}, 412),
+                ("/f", {"Range": "bytes=5-"}, 416)]:
+            for method in "HEAD", "GET":
+                reply = http.get(path, method=method, **fields)
+                assert method == "HEAD" or reply.status == status
+                assert reply["Cache-Control"] == "no-cache", (path, reply)
+
+
 def test_a_sorted_listing_keeps_its_limit(tree):
     for i in range(20):
         (tree / f"f{i}").write_bytes(b"x" * (i * 37 % 20))
