@@ -1,5 +1,6 @@
 #include <openssl/evp.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/text.h"
 #include "server/pack_name.h"
@@ -10,6 +11,7 @@
 
 static bool clean(char *, size_t len, enum pack_form);
 static bool is_bad(unsigned char, enum pack_form);
+static bool is_device(const char *, size_t len);
 static bool has_mark(const char *, size_t len);
 static size_t add_mark(char *, size_t len, const char *seg, size_t seg_len);
 static size_t suffix_begin(const char *, size_t len);
@@ -51,6 +53,10 @@ clean(char *name, size_t len, enum pack_form form)
 		name[--len] = '_';
 		is_changed = true;
 	}
+	if (form == PACK_ZIP && is_device(name, len)) {
+		name[0] = '_';
+		is_changed = true;
+	}
 	return is_changed;
 }
 
@@ -74,6 +80,27 @@ is_bad(unsigned char c, enum pack_form form)
 	default:
 		return c < 0x20;
 	}
+}
+
+/* Windows takes these for devices, in any folder and with any suffix. */
+static bool
+is_device(const char *name, size_t len)
+{
+	static const char *const devices[] = { "CON", "PRN", "AUX", "NUL",
+		"CONIN$", "CONOUT$" };
+	const char *dot = memchr(name, '.', len);
+	size_t n = dot == NULL ? len : (size_t)(dot - name);
+
+	while (n > 0 && name[n - 1] == ' ')
+		n--;
+	if (n == 4 && name[3] >= '0' && name[3] <= '9')
+		return strncasecmp(name, "COM", 3) == 0 ||
+		       strncasecmp(name, "LPT", 3) == 0;
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		if (n == strlen(devices[i]) &&
+		    strncasecmp(name, devices[i], n) == 0)
+			return true;
+	return false;
 }
 
 static bool

@@ -27,7 +27,7 @@ EVIL_NAMES = [
     b"\x1b[31m", b"\x7f", "网盘".encode(), "时:间.txt".encode(), b"e\xcc\x81",
     b"\xff", b"\xc0\xaf..", b"\xb2\xe2\xca\xd4", b"\xed\xa0\xbd\xed\xb8\x80",
     b"x" * 255, b":" * 255, "盘".encode() * 85, b"a_b~c62016d0f8ee",
-    b"q?<>|*\"", b"CON", b"~", b"a.b:c.d",
+    b"q?<>|*\"", b"CON", b"nul .tar.gz", b"~", b"a.b:c.d",
 ]
 
 
@@ -63,6 +63,9 @@ def archive_name(segment, form):
     if form == "zip":
         bad += rb'|[<>"|?*\xff]|[. ](?=[. ]*$)'
     name = re.sub(bad, b"_", segment)
+    if form == "zip" and re.match(
+            rb"(?i)(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$) *(\.|$)", name):
+        name = b"_" + name[1:]
     if name == segment and not re.search(rb"~[0-9a-f]{12}", segment):
         return segment
     mark = b"~" + hashlib.sha256(segment).hexdigest()[:12].encode()
