@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 
 #define SHORT_MS 100 /* between two complaints that there is no room */
+#define STUCK_MS 10 /* between two looks at what has none, when blocking */
 
 enum phase { PHASE_SERVING = 1, PHASE_DRAINING = 2 };
 
@@ -175,6 +177,8 @@ fdpool_worker_wait(struct fdpool_worker *w, struct fdpool_client *client)
 		if (n != 0 || w->draining)
 			break;
 		n = receive(w, client, 1, 0, &more);
+		if (n == 0 && w->inbox.is_stuck)
+			poll(NULL, 0, STUCK_MS);
 		if (n == 1)
 			n = make_blocking(client);
 	} while (n == 0);
