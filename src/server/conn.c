@@ -155,9 +155,15 @@ conn_event(struct conn *c, uint32_t events)
 void
 conn_hear(struct conn *c)
 {
-	if (c->door->hears_first && c->answer == NULL && !c->is_gone &&
-	    c->state < CONN_ANSWER && buf_len(&c->in) == 0)
-		(void)conn_read(c); /* the turn will meet it again */
+	struct board_served *served =
+	    &c->worker->board.mine->served[BOARD_LOOP];
+
+	if (!c->door->hears_first || c->answer != NULL || c->is_gone ||
+	    c->state >= CONN_ANSWER || buf_len(&c->in) > 0)
+		return;
+	board_serves(served, &c->source->id.addr);
+	(void)conn_read(c); /* the turn will meet it again */
+	board_rests(served);
 }
 
 void
