@@ -291,7 +291,8 @@ int fdpool_worker_info(
  * that it is stopped or dead.  With more slots it must come back to
  * fdpool_worker_recv (or _wait) within each heartbeat, busy or not.
  * Returns 0, -EINVAL (slots not 1..FDPOOL_SLOTS_MAX, or no descriptor),
- * -ENOTSOCK, -ENOMEM, -EPIPE (the master is gone), -EPROTO (the master spoke nonsense).
+ * -ENOTSOCK, -ENOMEM, -EPIPE (the master is gone), -EPROTO (the master spoke
+ * nonsense).
  */
 int fdpool_worker_open(struct fdpool_worker **, int chan_fd, unsigned slots);
 
