@@ -234,8 +234,9 @@ keep_of(const struct conn *c, const struct head *head)
 {
 	if (!head->keep_alive || c->worker->draining)
 		return HTTP_CLOSE;
-	/* what comes behind it may be meant for the other end of a tunnel */
-	if (head->method == HTTP_CONNECT)
+	/* what comes behind it may be meant for the other end of a tunnel, and
+	 * who traces probes */
+	if (head->method == HTTP_CONNECT || head->method == HTTP_TRACE)
 		return HTTP_CLOSE;
 	if (c->worker->n_wanted > 0) {
 		c->worker->n_wanted--;

@@ -75,7 +75,7 @@ ROWS = [
     ("COPY", get(b"/file.txt", b"Destination: /x", method=b"COPY"), 405, KEPT),
     ("PROPFIND", get(b"/", b"Depth: 0", method=b"PROPFIND"), 405, KEPT),
     ("LOCK", get(method=b"LOCK"), 405, KEPT),
-    ("TRACE", get(method=b"TRACE"), 405, KEPT),
+    ("TRACE", get(method=b"TRACE"), 405, CLOSED),
     ("CONNECT", get(b"x:80", method=b"CONNECT", host=b"Host: x:80"), 405, CLOSED),
     ("CONNECT with another Host", get(b"x:80", method=b"CONNECT"), 400, CLOSED),
     ("CONNECT to a path", get(b"/", method=b"CONNECT"), 400, CLOSED),
