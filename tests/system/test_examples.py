@@ -85,13 +85,19 @@ def check_hello_pool(program, env=None):
     with hello_pool(program, 3, env) as (pool, port):
         pids = set(children_of(pool.pid))
         assert len(pids) == 3
-        # three who come at once: the parent finds them all in its backlog
-        os.kill(pool.pid, signal.SIGSTOP)
-        clients = [socket.create_connection(("127.0.0.1", port), timeout=30)
-                   for _ in range(3)]
-        os.kill(pool.pid, signal.SIGCONT)
-        greeted = [heard(s) for s in clients]
-        assert {child for child, _ in greeted} == {0, 1, 2}
+        # Three who come at once: the parent finds them all in its backlog.
+        # A child that is still starting has none of them.
+        greeted = set()
+
+        def greet_three():
+            os.kill(pool.pid, signal.SIGSTOP)
+            clients = [socket.create_connection(
+                ("127.0.0.1", port), timeout=30) for _ in range(3)]
+            os.kill(pool.pid, signal.SIGCONT)
+            greeted.update(map(heard, clients))
+            return {child for child, _ in greeted} == {0, 1, 2}
+
+        until(greet_three)
         assert {pid for _, pid in greeted} == pids
 
 
