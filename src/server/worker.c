@@ -26,7 +26,7 @@
 #define EVENTS 256
 #define CLIENTS_AT_ONCE 64
 #define CLIENTS_A_TURN 256
-#define HEAR_AT_ONCE 64
+#define HEAR_AT_ONCE 32
 #define PASS_MS 50
 #define PATIENT_NS 200000
 
