@@ -169,9 +169,15 @@ conn_next(struct conn *c, struct arrival *a)
 void
 conn_await_digest(struct conn *c, uint64_t size)
 {
+	set_patience(c, conn_digest_ms(size));
+}
+
+uint64_t
+conn_digest_ms(uint64_t size)
+{
 	uint64_t ms = size / HASH_RATE;
 
-	set_patience(c, ms < HASH_MAX_MS ? ms : HASH_MAX_MS);
+	return ms < HASH_MAX_MS ? ms : HASH_MAX_MS;
 }
 
 const char *

@@ -63,6 +63,8 @@ int conn_next(struct conn *, struct arrival *);
  * is there.
  */
 void conn_await_digest(struct conn *, uint64_t size);
+/* So long a server may need for that, in ms. */
+uint64_t conn_digest_ms(uint64_t size);
 
 /* A sentence on what failed last, valid until the next call; never NULL. */
 const char *conn_reason(const struct conn *);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "client/client.h"
@@ -37,6 +38,7 @@ struct getting {
 	uint64_t asked; /* the offset that was asked for */
 	uint64_t most; /* bytes there ever were: more is new */
 	unsigned tries; /* since the last new byte */
+	uint64_t hashed_by_ms; /* the server needs no longer; 0: not all came */
 	unsigned wrong; /* tries that gave other bytes than announced */
 	bool is_anew; /* the digest was wrong: it may be one of old bytes */
 	struct train_end end;
@@ -70,6 +72,7 @@ static bool file_is_there(struct getting *);
 static void file_drop_parts(struct getting *);
 static int file_wrong(struct getting *, const char *);
 static void file_await_end(struct getting *);
+static bool may_be_hashing(const struct getting *);
 static int failed(struct getting *, const char *);
 static int disk_failed(struct getting *, int);
 static int folder_failed(struct getting *, const char *);
@@ -198,6 +201,8 @@ file_fetch(struct getting *g)
 			return r;
 		if (r == STEP_ASK)
 			continue;
+		if (may_be_hashing(g) && g->tries > 1)
+			g->tries = 1;
 		w = session_retry(g->ask->session, &g->tries, r);
 		if (w != 0)
 			return w == -EINTR ? w : r;
@@ -487,8 +492,20 @@ file_wrong(struct getting *g, const char *why)
 static void
 file_await_end(struct getting *g)
 {
-	if (part_got(g->part) == g->head.size)
-		conn_await_digest(g->conn, g->head.size);
+	if (part_got(g->part) != g->head.size)
+		return;
+	conn_await_digest(g->conn, g->head.size);
+	if (g->hashed_by_ms == 0)
+		g->hashed_by_ms = clock_ms() + conn_digest_ms(g->head.size);
+}
+
+/* All has come and only the digest is missing: a server that goes away and
+ * comes back meanwhile goes on with it, though not a byte comes. */
+static bool
+may_be_hashing(const struct getting *g)
+{
+	return g->part != NULL && part_got(g->part) == g->head.size &&
+	       clock_ms() < g->hashed_by_ms;
 }
 
 static int

@@ -955,6 +955,25 @@ def test_a_slow_digest_is_waited_for(site):
         assert len(server.asked(GET)) == 1
 
 
+def test_a_server_that_dies_while_it_hashes_is_waited_for(site):
+    """It goes on with the digest each time, though no byte comes of it."""
+    data = bytes(192 << 20)  # 3 s at the rate that is granted
+    frame = put_end(data)
+
+    class Dying(TrainServer):
+        n_deaths = 0
+
+        def end(self, request, entry):
+            if self.n_deaths < 23:
+                self.n_deaths += 1
+                raise Drop
+            return frame
+
+    with Dying(("f", data)) as server:
+        done = site.get_file(server, "f")
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("is_tree", [False, True])
 def test_a_connection_that_breaks_everywhere(site, is_tree):
     """It goes on where it was, with each byte asked for once."""
