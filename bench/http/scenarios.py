@@ -98,9 +98,9 @@ class Held(Scenario):
         n = min(self.connections, bench.connections)
         files = bench.files
         meter = Meter(server)
-        # What a server does once, at its first requests, is not what a
-        # connection costs it.
-        client.load(server.port, files.list("1k"), "-c", 64, "-n", 20000)
+        # What a server does once, at its first requests for a file, is not
+        # what a connection costs it.
+        client.load(server.port, files.list("1k"), "-c", 64, "-n", 100000)
         before = server.settled_pss_kib()
         with client.hold(server.port, files.list(self.kind), "-c", n,
                          *self.options) as holder:
