@@ -18,8 +18,6 @@ static void wish_look(struct wish *, struct str element, struct str type);
 static enum exactness exactness_of(struct str range, struct str type);
 static bool weight_of(struct str parameters, unsigned *weight);
 static bool weight_parse(struct str, unsigned *weight);
-static size_t parameter_end(struct str);
-static struct str without_blanks(struct str);
 
 bool
 accept_prefers(const struct head *h, struct str a, struct str b)
@@ -48,10 +46,10 @@ wish_of(const struct head *h, struct str type)
 static void
 wish_look(struct wish *wish, struct str element, struct str type)
 {
-	size_t end = parameter_end(element);
+	size_t end = str_part_end(element, ';');
 	struct str range = { element.p, end };
 	struct str parameters = { element.p + end, element.len - end };
-	enum exactness exactness = exactness_of(without_blanks(range), type);
+	enum exactness exactness = exactness_of(str_trim(range), type);
 	unsigned weight;
 
 	if (exactness == NOT_AT_ALL || exactness < wish->exactness ||
@@ -91,8 +89,8 @@ weight_of(struct str rest, unsigned *weight)
 	while (rest.len > 0) {
 		rest.p++;
 		rest.len--;
-		end = parameter_end(rest);
-		parameter = without_blanks((struct str){ rest.p, end });
+		end = str_part_end(rest, ';');
+		parameter = str_trim((struct str){ rest.p, end });
 		rest.p += end;
 		rest.len -= end;
 		if (parameter.len >= 2 && parameter.p[1] == '=' &&
@@ -123,33 +121,4 @@ weight_parse(struct str s, unsigned *weight)
 	}
 	*weight = w;
 	return w <= WEIGHT_ONE;
-}
-
-/* Where the next semicolon is that is not within quotes, or the end. */
-static size_t
-parameter_end(struct str s)
-{
-	bool quoted = false;
-
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == '"')
-			quoted = !quoted;
-		else if (quoted && s.p[i] == '\\')
-			i++;
-		else if (!quoted && s.p[i] == ';')
-			return i;
-	}
-	return s.len;
-}
-
-static struct str
-without_blanks(struct str s)
-{
-	while (s.len > 0 && byte_is_blank(s.p[0])) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 && byte_is_blank(s.p[s.len - 1]))
-		s.len--;
-	return s;
 }

@@ -2,8 +2,6 @@
 
 #include "http/str.h"
 
-static size_t element_end(struct str);
-static struct str trimmed(struct str);
 static unsigned char folded(char);
 
 bool
@@ -31,8 +29,8 @@ str_next_element(struct str *rest, struct str *element)
 	do {
 		if (rest->len == 0)
 			return false;
-		end = element_end(*rest);
-		*element = trimmed((struct str){ rest->p, end });
+		end = str_part_end(*rest, ',');
+		*element = str_trim((struct str){ rest->p, end });
 		if (end < rest->len)
 			end++; /* its comma */
 		rest->p += end;
@@ -52,9 +50,8 @@ str_list_has(struct str list, struct str token)
 	return false;
 }
 
-/* Where the comma is that ends the first element, or the end. */
-static size_t
-element_end(struct str s)
+size_t
+str_part_end(struct str s, char ends)
 {
 	bool quoted = false;
 
@@ -63,14 +60,14 @@ element_end(struct str s)
 			quoted = !quoted;
 		else if (quoted && s.p[i] == '\\')
 			i++;
-		else if (!quoted && s.p[i] == ',')
+		else if (!quoted && s.p[i] == ends)
 			return i;
 	}
 	return s.len;
 }
 
-static struct str
-trimmed(struct str s)
+struct str
+str_trim(struct str s)
 {
 	while (s.len > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
 		s.p++;

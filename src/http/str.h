@@ -26,6 +26,11 @@ bool str_is_nocase(struct str, struct str); /* ASCII letters folded */
  */
 bool str_next_element(struct str *rest, struct str *element);
 
+/* Where the first part ends that ends gives an end to, one within quotes passed
+ * over as above; or the length. */
+size_t str_part_end(struct str, char ends);
+struct str str_trim(struct str); /* without spaces and tabs around it */
+
 /* Is token one of the list's elements, letters folded? */
 bool str_list_has(struct str list, struct str token);
 
